@@ -1,0 +1,1 @@
+"""What turns a clone into a running Atrium: environment, assets, images."""

@@ -1,0 +1,24 @@
+"""Prepare the environment, then become the given command. Its syntax parses on old Pythons, so that they are refused in words."""
+
+import os
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def main(arguments):
+    """Run `[--dev] ARGUMENTS…` with the environment's Python; return only on failure."""
+    if sys.version_info < (3, 11):  # noqa: UP036 - this is the one file that must run on what it refuses
+        sys.stderr.write(
+            "Python %d.%d is too old: Atrium needs 3.11 or newer; install it (Debian: apt-get install python3.11) "
+            "or run make run PYTHON=/path/to/python3.11\n" % sys.version_info[:2]
+        )
+        return 1
+    sys.path[0] = ROOT
+    from deploy import prepare
+
+    return prepare.hand_over(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
