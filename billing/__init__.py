@@ -1,0 +1,1 @@
+"""Money and use: quotas, usage events, roll-ups, spend."""

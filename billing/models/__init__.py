@@ -1,0 +1,9 @@
+"""Tables of billing. Scopes and events hold opaque ids: nothing here points at what stands above."""
+
+from billing.models.quotas import Balance, Lease, Quota, QuotaExtra
+from billing.models.rollups import DirtyHour, RollupDay, RollupHour, RollupState
+from billing.models.usage import JournalOffset, UsageEvent
+
+__all__ = [
+    "Balance", "DirtyHour", "JournalOffset", "Lease", "Quota", "QuotaExtra", "RollupDay", "RollupHour", "RollupState", "UsageEvent",
+]  # fmt: skip

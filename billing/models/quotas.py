@@ -1,0 +1,109 @@
+"""Quotas, and the ledger of how much of a money quota is spent or out on lease."""
+
+from datetime import datetime
+from typing import Self
+
+from django.db import models
+from django.utils import timezone
+
+from portal.people.fields import OpaqueIdField
+
+
+class Quota(models.Model):
+    """scope × metric × window × capacity. `capacity` is nano-USD for `usd`, a count otherwise."""
+
+    class Scope(models.TextChoices):
+        ORGANISATION = "organisation", "Organisation"
+        TEAM = "team", "Team"
+        USER = "user", "Person"
+        APPLICATION = "application", "Application"
+        KEY = "key", "Key"
+        MODEL = "model", "Model"
+
+    class Metric(models.TextChoices):
+        USD = "usd", "Money (USD)"
+        REQUESTS = "requests", "Requests"
+        INPUT_TOKENS = "input_tokens", "Input tokens"
+        OUTPUT_TOKENS = "output_tokens", "Output tokens"
+        TOTAL_TOKENS = "total_tokens", "Tokens"
+        CONCURRENT = "concurrent", "Calls at once"
+
+    class Window(models.TextChoices):
+        SECOND = "second", "per second"
+        MINUTE = "minute", "per minute"
+        HOUR = "hour", "per hour"
+        DAY = "day", "per day"
+        WEEK = "week", "per week"
+        MONTH = "month", "per month"
+        QUARTER = "quarter", "per quarter"
+        TOTAL = "total", "in total"
+
+    id = OpaqueIdField(prefix="quota")
+    scope_kind = models.CharField(max_length=16, choices=Scope.choices)
+    scope_id = models.CharField(max_length=40)
+    metric = models.CharField(max_length=16, choices=Metric.choices)
+    window = models.CharField(max_length=16, choices=Window.choices)
+    capacity = models.BigIntegerField()
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["scope_kind", "scope_id", "metric", "window"], name="quota_once"),
+            models.CheckConstraint(condition=models.Q(capacity__gte=0), name="quota_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_metric_display()} {self.get_window_display()}"
+
+
+class ExtraQuerySet(models.QuerySet["QuotaExtra"]):
+    def in_force(self, at: datetime) -> Self:
+        return self.filter(ended_at__isnull=True, starts__lte=at, until__gt=at)
+
+
+class QuotaExtra(models.Model):
+    """An approved addition to a quota between two moments."""
+
+    id = OpaqueIdField(prefix="extra")
+    quota = models.ForeignKey(Quota, on_delete=models.CASCADE, related_name="extras")
+    amount = models.BigIntegerField()
+    starts = models.DateTimeField(default=timezone.now)
+    until = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    request_id = models.CharField(max_length=40, blank=True)
+
+    objects = ExtraQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(amount__gt=0), name="quotaextra_positive")]
+
+
+class Balance(models.Model):
+    """Of one money quota in one period: what is settled, and what is out on leases (nano-USD).
+
+    `settled + leased + grant <= capacity` is checked under this row's lock whenever a grant is made.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    quota = models.ForeignKey(Quota, on_delete=models.CASCADE, related_name="balances")
+    period = models.BigIntegerField()  # start of the window, epoch s
+    settled = models.BigIntegerField(default=0)
+    leased = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["quota", "period"], name="balance_once")]
+
+
+class Lease(models.Model):
+    """What one gateway process (incarnation) holds of a balance. It never expires by clock: only a drained journal frees it."""
+
+    id = models.BigAutoField(primary_key=True)
+    balance = models.ForeignKey(Balance, on_delete=models.CASCADE, related_name="leases")
+    incarnation = models.CharField(max_length=40, db_index=True)
+    amount = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["balance", "incarnation"], name="lease_once"),
+            models.CheckConstraint(condition=models.Q(amount__gte=0), name="lease_not_negative"),
+        ]

@@ -1,0 +1,1 @@
+"""What may be called, and under which rules: providers, models, prices, access."""

@@ -1,0 +1,1 @@
+"""The only part of the gateway that knows Django: compile, refresh, drain."""

@@ -1,0 +1,1 @@
+"""The append-only usage journal of one gateway process."""

@@ -1,0 +1,1 @@
+"""Quotas: one mechanism for rates and money."""

@@ -1,0 +1,81 @@
+"""The seam between the pipeline and where quotas are kept: reserve, then settle."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from gateway.journal.records import Hold
+from gateway.snapshot import QuotaPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """The most that one call may use."""
+
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    nano_usd: int
+
+
+@dataclass(slots=True)
+class Reservation:
+    """What was taken. `holds` are the money parts, for the journal; `rates` what the rate store needs to give back."""
+
+    holds: tuple[Hold, ...] = ()
+    rates: tuple[tuple[QuotaPolicy, int, int], ...] = ()  # (quota, window start, amount)
+    remaining_nano_usd: int | None = None  # of the tightest money quota after this reservation
+    remaining: dict[str, "Remaining"] = field(default_factory=dict)  # by metric, the tightest
+
+
+@dataclass(frozen=True, slots=True)
+class Remaining:
+    """What is left of one quota, and when (epoch s) its window ends."""
+
+    quota: QuotaPolicy
+    limit: int
+    left: int
+    resets_at: float
+
+
+class MoneyStore(Protocol):
+    """The authoritative store of money. Raises `gateway.errors.StoreUnavailable` when it cannot be asked (money fails closed)."""
+
+    async def take(self, asks: Sequence[tuple[QuotaPolicy, int]]) -> "Granted | Remaining":
+        """Take each amount (nano-USD), all or none. Returns `Remaining` of the quota that did not allow it."""
+        ...
+
+    def release(self, holds: Sequence[Hold], spent_nano_usd: int) -> None:
+        """Say that an attempt ended and cost `spent_nano_usd`: the rest of each hold may be used by others at once.
+
+        The drain is the one writer of "spent": it moves the cost from leased to settled when it inserts the event.
+        """
+        ...
+
+    async def peek(self, quotas: Sequence[QuotaPolicy]) -> list[Remaining]:
+        """Say what is left of each, without taking anything."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """All asked amounts were taken."""
+
+    holds: tuple[Hold, ...]
+    remaining: tuple[Remaining, ...]
+
+
+class RateStore(Protocol):
+    """Counters of fixed windows and gauges of concurrency: exact while the store keeps its memory."""
+
+    async def take(self, asks: Sequence[tuple[QuotaPolicy, int]], now: float) -> "list[Remaining] | Remaining":
+        """Take each amount, all or none. A single `Remaining` names the quota that did not allow it."""
+        ...
+
+    async def give_back(self, asks: Sequence[tuple[QuotaPolicy, int, int]], now: float) -> None:
+        """Return amounts to the windows (start, epoch s) they were taken from."""
+        ...
+
+    async def peek(self, quotas: Sequence[QuotaPolicy], now: float) -> list[Remaining]:
+        """Say what is left of each."""
+        ...

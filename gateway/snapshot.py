@@ -1,0 +1,171 @@
+"""What the gateway knows: frozen policies compiled from the tables, and the entries of the key ring.
+
+`gateway.control.compile` makes these; the request path only reads them. A snapshot is replaced by one assignment,
+and a request reads the reference once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+Metric = Literal["requests", "input_tokens", "output_tokens", "total_tokens", "usd", "concurrent"]
+Window = Literal["second", "minute", "hour", "day", "week", "month", "quarter", "total"]
+ScopeKind = Literal["organisation", "team", "user", "application", "key", "model"]
+
+UNSET = 1 << 62  # "no deadline", as epoch seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Price of a model from `effective_from` on (epoch s). Rates are nano-USD per 1,000,000 tokens; `request` is nano-USD per call.
+
+    `cached_input` and `cache_write` fall back to `input`. `cached_input` tokens are part of the prompt's tokens
+    (OpenAI's convention); they are priced apart, not twice. `free` says that zero is meant.
+    """
+
+    id: str
+    effective_from: float
+    input: int
+    output: int
+    cached_input: int | None = None
+    cache_write: int | None = None
+    request: int = 0
+    free: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentPolicy:
+    """One place where a model is served. `credential` is the provider's secret in the clear: never printed, never logged."""
+
+    id: str
+    provider_id: str
+    provider: str  # slug
+    dialect: str  # "openai"
+    base_url: str  # no trailing slash, such as https://api.openai.com/v1
+    upstream_model: str
+    weight: int = 1
+    region: str = ""
+    internal: bool = False  # private address ranges are allowed only here
+    credential: str = field(default="", repr=False)
+    connect_timeout_s: float = 5.0
+    first_byte_timeout_s: float = 120.0
+    idle_timeout_s: float = 60.0
+    total_timeout_s: float = 600.0
+    max_connections: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPolicy:
+    """A model as clients name it. `prices` is sorted by `effective_from`; none in force means unpriced: refused."""
+
+    id: str
+    slug: str
+    display_name: str
+    capabilities: frozenset[str]  # "chat", "tools", "vision", "structured", "reasoning", "embeddings", …
+    context_tokens: int
+    max_output_tokens: int
+    tier: str  # "sandbox", "production", "high-risk"
+    stage: str  # "preview", "approved", "deprecated", "retired"
+    retires_at: float  # epoch s, UNSET if never
+    created_at: float
+    owned_by: str
+    deployments: tuple[DeploymentPolicy, ...]
+    prices: tuple[Price, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelGrant:
+    """An approved exception: a model for a team, one of its people or one key, until a moment."""
+
+    model_id: str
+    until: float
+    user_id: str | None = None
+    key_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TeamPolicy:
+    """What a team may use. A blocked team's keys are refused with 403."""
+
+    id: str
+    slug: str
+    name: str
+    active: bool
+    model_ids: frozenset[str]
+    grants: tuple[ModelGrant, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaExtra:
+    """An approved addition to a quota, valid between two moments (epoch s)."""
+
+    amount: int
+    starts: float
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaPolicy:
+    """scope × metric × window × capacity. `capacity` is nano-USD for `usd`, a count otherwise."""
+
+    id: str
+    scope_kind: ScopeKind
+    scope_id: str
+    metric: Metric
+    window: Window
+    capacity: int
+    extras: tuple[QuotaExtra, ...] = ()
+
+    def capacity_at(self, now: float) -> int:
+        """Return the capacity in force at `now` (epoch s), approved extras included."""
+        return self.capacity + sum(e.amount for e in self.extras if e.starts <= now < e.until)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything but keys, under one version (the revision of the change feed it was compiled at)."""
+
+    version: int
+    models: Mapping[str, ModelPolicy]  # by id
+    models_by_slug: Mapping[str, ModelPolicy]
+    teams: Mapping[str, TeamPolicy]  # by id
+    quotas: Mapping[tuple[str, str], tuple[QuotaPolicy, ...]]  # by (scope kind, scope id)
+    organisation_id: str
+    portal_url: str  # no trailing slash
+    billing_time_zone: str  # IANA name; calendar windows of money begin at its midnight
+
+
+@dataclass(frozen=True, slots=True)
+class KeyEntry:
+    """A key as the ring holds it, for one secret. Status and deadlines are checked at every use."""
+
+    key_id: str
+    secret_id: str
+    name: str
+    display: str  # "atp_…a1b2", safe to show
+    kind: str  # "personal", "service", "temporary"
+    owner_id: str
+    owner_active: bool  # the owner may still act for the team (person active, still a member)
+    team_id: str
+    application_id: str | None
+    model_ids: frozenset[str] | None  # None: all that the team may use
+    status: str  # "active", "blocked", "revoked"
+    blocked_reason: str
+    expires_at: float  # epoch s
+    secret_valid_until: float  # epoch s, UNSET while the secret is current
+    secret_pending: bool  # a rotated secret that was never used: first use is reported
+
+
+class KeyLoader(Protocol):
+    """Where the ring finds a key it has not seen: one database read."""
+
+    async def load(self, digest: bytes) -> tuple[KeyEntry | None, int]:
+        """Return the entry (None: unknown) and the feed revision that the read saw.
+
+        Raises `gateway.errors.StoreUnavailable` when the database cannot be asked.
+        """
+        ...
+
+    def used_pending(self, entry: KeyEntry) -> None:
+        """Report the first use of a pending secret; returns at once, never raises."""
+        ...

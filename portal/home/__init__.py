@@ -1,0 +1,1 @@
+"""The front page, health, errors, and the command that runs everything."""

@@ -1,0 +1,8 @@
+"""The keys app."""
+
+from django.apps import AppConfig
+
+
+class KeysConfig(AppConfig):
+    name = "portal.keys"
+    label = "keys"

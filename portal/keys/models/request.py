@@ -1,0 +1,92 @@
+"""Exceptions: what somebody asks for, and what was decided."""
+
+from typing import TYPE_CHECKING, Self
+
+from django.db import models
+from django.utils import timezone
+
+from portal.people.fields import OpaqueIdField
+
+if TYPE_CHECKING:
+    from portal.people.access import Viewer
+
+
+class RequestQuerySet(models.QuerySet["KeyRequest"]):
+    def visible_to(self, viewer: "Viewer") -> Self:
+        """Own requests, and those one may decide on."""
+        return self.filter(models.Q(requester=viewer.user) | models.Q(id__in=KeyRequest.objects.decidable_by(viewer).values("id")))
+
+    def decidable_by(self, viewer: "Viewer") -> Self:
+        """Requests of others that `viewer` may decide: their teams' for a lead, budgets for finance, all for admins."""
+        others = self.exclude(requester=viewer.user)
+        if viewer.allows("requests.decide_all"):
+            return others
+        mine = models.Q(team_id__in=viewer.led_team_ids)
+        if viewer.allows("requests.decide_budget"):
+            mine |= models.Q(kind=KeyRequest.Kind.BUDGET)
+        return others.filter(mine)
+
+    def open(self) -> Self:
+        return self.filter(status=KeyRequest.Status.OPEN)
+
+
+class KeyRequest(models.Model):
+    """Somebody asks for a model or for more budget, with a reason and an end date."""
+
+    class Kind(models.TextChoices):
+        MODEL = "model", "A model"
+        BUDGET = "budget", "More budget"
+
+    class Status(models.TextChoices):
+        OPEN = "open", "Waiting"
+        APPROVED = "approved", "Approved"
+        DENIED = "denied", "Denied"
+        WITHDRAWN = "withdrawn", "Withdrawn"
+
+    id = OpaqueIdField(prefix="xr")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    requester = models.ForeignKey("people.User", on_delete=models.CASCADE, related_name="requests")
+    team = models.ForeignKey("people.Team", on_delete=models.CASCADE, related_name="requests")
+    key = models.ForeignKey("keys.Key", null=True, blank=True, on_delete=models.CASCADE, related_name="requests")
+    model = models.ForeignKey("catalog.Model", null=True, blank=True, on_delete=models.CASCADE, related_name="requests")
+    quota = models.ForeignKey("billing.Quota", null=True, blank=True, on_delete=models.CASCADE, related_name="requests")
+    amount_nano_usd = models.BigIntegerField(null=True, blank=True)
+    reason = models.TextField(max_length=2000)
+    until = models.DateTimeField()
+    refused_request_id = models.CharField(max_length=40, blank=True)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.OPEN)
+    version = models.PositiveIntegerField(default=1)  # what the approver saw is what is decided
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = RequestQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [
+            models.Index(fields=["team", "status"], name="request_team"),
+            models.Index(fields=["requester", "status"], name="request_requester"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(kind="model", model__isnull=False)
+                | models.Q(kind="budget", quota__isnull=False, amount_nano_usd__gt=0),
+                name="request_names_its_object",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} for {self.team}"
+
+
+class Approval(models.Model):
+    """The decision on a request: one, by somebody else, with words."""
+
+    id = OpaqueIdField(prefix="apv")
+    request = models.OneToOneField(KeyRequest, on_delete=models.CASCADE, related_name="decision")
+    decided_by = models.ForeignKey("people.User", on_delete=models.PROTECT, related_name="decisions")
+    approved = models.BooleanField()
+    words = models.TextField(max_length=2000, blank=True)
+    until = models.DateTimeField(null=True, blank=True)
+    amount_nano_usd = models.BigIntegerField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    decided_at = models.DateTimeField(default=timezone.now, editable=False)

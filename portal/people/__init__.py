@@ -1,0 +1,1 @@
+"""Who people are: users, teams, roles, sign-in, the audit trail and the change feed."""

@@ -1,0 +1,80 @@
+"""The frame of every action: one transaction with the write, its audit row and its place in the change feed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import models, transaction
+from django.http import HttpRequest
+
+from portal.people.changes import publish
+from portal.people.models import AuditEvent, User
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts, and through which door (`portal`, `api`, `command`, `config`, `task`, `sso`, `demo`)."""
+
+    source: str
+    user: User | None = None
+    address: str | None = None
+
+    @property
+    def label(self) -> str:
+        return self.user.label if self.user else f"Atrium ({self.source})"
+
+
+def actor_of(request: HttpRequest, source: str = "portal") -> Actor:
+    """Return the actor of a signed-in request."""
+    assert isinstance(request.user, User)
+    return Actor(source, request.user, request.META.get("REMOTE_ADDR") or None)
+
+
+@dataclass(slots=True)
+class Trail:
+    """What an action tells about itself while it runs."""
+
+    target: models.Model | None = None
+    team_id: str = ""
+    before: dict[str, Any] = field(default_factory=dict)
+    after: dict[str, Any] = field(default_factory=dict)
+    changes: list[tuple[str, str]] = field(default_factory=list)
+    skipped: bool = False
+
+    def changed(self, kind: str, entity_id: str) -> None:
+        """Name an entity that gateways must look at again."""
+        self.changes.append((kind, entity_id))
+
+    def skip(self) -> None:
+        """Say that nothing was written after all: no audit row, no revision."""
+        self.skipped = True
+
+
+@contextmanager
+def recorded(actor: Actor, subject_action: str, target: models.Model | None = None, *, team_id: str = "") -> Iterator[Trail]:
+    """Run an action's writes: atomic, with its audit row and its change-feed rows as the last statements.
+
+    `subject_action` is such as `key:mint`; the source comes from the actor. An exception rolls everything back.
+    Set `trail.target` inside when the row is made there. Put no secret into `before` or `after`.
+    """
+    trail = Trail(target=target, team_id=team_id)
+    with transaction.atomic():
+        yield trail
+        if trail.skipped:
+            return
+        assert trail.target is not None, "an action names its target"
+        event = AuditEvent.objects.create(
+            event=f"{actor.source}:{subject_action}",
+            actor_id=actor.user.pk if actor.user else "",
+            actor_label=actor.label[:300],
+            target_kind=trail.target._meta.model_name or "",
+            target_id=str(trail.target.pk),
+            target_label=str(trail.target)[:300],
+            team_id=trail.team_id,
+            before=trail.before,
+            after=trail.after,
+            address=actor.address,
+        )
+        if trail.changes:
+            AuditEvent.objects.filter(pk=event.pk).update(revision=publish(trail.changes))

@@ -1,0 +1,9 @@
+"""Tables of the people app."""
+
+from portal.people.models.application import Application
+from portal.people.models.audit import AuditEvent
+from portal.people.models.feed import Change, Revision
+from portal.people.models.team import CostCentre, Membership, Team
+from portal.people.models.user import GlobalRole, User
+
+__all__ = ["Application", "AuditEvent", "Change", "CostCentre", "GlobalRole", "Membership", "Revision", "Team", "User"]

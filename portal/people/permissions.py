@@ -1,0 +1,38 @@
+"""Who may do what: one table from roles to permissions. Nothing else grants anything."""
+
+from enum import StrEnum
+from typing import Final
+
+
+class Role(StrEnum):
+    """What a person can be. `LEAD` holds for the teams they lead, the others everywhere."""
+
+    EMPLOYEE = "employee"
+    LEAD = "lead"
+    FINANCE = "finance"
+    PLATFORM_ADMIN = "platform_admin"
+    AUDITOR = "auditor"
+
+
+PUBLIC: Final = "public"  # no sign-in asked
+SIGNED_IN: Final = "signed_in"  # any active person
+
+PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
+    Role.EMPLOYEE: frozenset({"models.view", "keys.own", "requests.own", "usage.own", "team.view"}),
+    Role.LEAD: frozenset({"keys.team", "requests.decide", "usage.team", "team.manage"}),
+    Role.FINANCE: frozenset({"spend.view", "usage.all", "quotas.view", "quotas.manage", "requests.decide_budget", "people.view"}),
+    Role.PLATFORM_ADMIN: frozenset(
+        {
+            "catalog.manage", "quotas.view", "quotas.manage", "people.view", "people.manage", "teams.manage",
+            "keys.all", "requests.decide_all", "usage.all", "spend.view",
+        }
+    ),
+    Role.AUDITOR: frozenset({"audit.view", "people.view", "keys.view_all", "quotas.view", "usage.all", "spend.view"}),
+}  # fmt: skip
+
+EVERY_PERMISSION: Final = frozenset().union(*PERMISSIONS.values())
+
+
+def granted(roles: frozenset[Role]) -> frozenset[str]:
+    """Return every permission that any of `roles` carries."""
+    return frozenset[str]().union(*(PERMISSIONS[role] for role in roles))
