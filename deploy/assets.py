@@ -16,6 +16,9 @@ ICONS = MODULES / "@tabler" / "icons" / "icons"
 FILES = {
     "tabler.min.css": "@tabler/core/dist/css/tabler.min.css",
     "chart.umd.min.js": "chart.js/dist/chart.umd.min.js",
+    "hanken-grotesk.woff2": "@fontsource-variable/hanken-grotesk/files/hanken-grotesk-latin-wght-normal.woff2",
+    "hanken-grotesk-ext.woff2": "@fontsource-variable/hanken-grotesk/files/hanken-grotesk-latin-ext-wght-normal.woff2",
+    "hanken-grotesk-LICENSE.txt": "@fontsource-variable/hanken-grotesk/LICENSE",
 }
 SOURCE_MAP = re.compile(rb"(/\*|//)# sourceMappingURL=[^\n]*")  # the maps are not copied; a dangling name breaks hashed file names
 

@@ -1,0 +1,1 @@
+"""Parts of pages, offered to templates by the one tag library `ui`."""

@@ -1,0 +1,143 @@
+"""What every page knows: the navigation that this person's roles open, who they are, and the colours they chose."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import SimpleLazyObject
+
+from portal.keys.models import KeyRequest
+from portal.people.access import Viewer, current_viewer
+from portal.people.permissions import Role
+
+THEMES: Final = frozenset({"light", "dark"})
+THEME_COOKIE: Final = "atrium_theme"
+ROLE_WORDS: Final = {
+    Role.PLATFORM_ADMIN: "Platform admin",
+    Role.AUDITOR: "Auditor",
+    Role.FINANCE: "Finance",
+    Role.LEAD: "Team lead",
+    Role.EMPLOYEE: "Employee",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the navigation; shown to whoever has any of `permissions` once its page exists."""
+
+    words: str
+    url_name: str
+    icon: str
+    permissions: tuple[str, ...] = ()
+    url: str = ""
+    here: str = ""
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    title: str
+    entries: tuple[Entry, ...]
+
+
+DECIDES: Final = ("requests.decide", "requests.decide_budget", "requests.decide_all")
+INBOX: Final = "keys-inbox-list"
+GROUPS: Final = (
+    Group("Work", (
+        Entry("Home", "home", "home"),
+        Entry("Models", "catalog-model-list", "layout-grid", ("models.view",)),
+        Entry("My keys", "keys-key-list", "key", ("keys.own",)),
+        Entry("Requests", "keys-request-list", "message-2", ("requests.own",)),
+        Entry("My usage", "billing-usage-mine", "activity", ("usage.own",)),
+    )),
+    Group("Lead", (
+        Entry("Inbox", INBOX, "inbox", DECIDES),
+        Entry("Team spend", "billing-spend-team", "chart-area-line", ("usage.team",)),
+        Entry("Team", "people-team-list", "users", ("team.manage",)),
+    )),
+    Group("Finance", (
+        Entry("Spend", "billing-spend-dashboard", "report-money", ("spend.view",)),
+        Entry("Budgets", "billing-quota-list", "wallet", ("quotas.view", "quotas.manage")),
+    )),
+    Group("Admin", (
+        Entry("Providers", "catalog-provider-list", "plug-connected", ("catalog.manage",)),
+        Entry("Model registry", "catalog-admin-model-list", "adjustments", ("catalog.manage",)),
+        Entry("Prices", "catalog-price-list", "tag", ("catalog.manage",)),
+        Entry("Teams", "people-team-list", "users-group", ("teams.manage", "people.view")),
+        Entry("People", "people-user-list", "user-circle", ("people.view", "people.manage")),
+    )),
+    Group("Evidence", (
+        Entry("Audit trail", "people-audit-list", "shield-check", ("audit.view",)),
+    )),
+)  # fmt: skip
+
+
+def navigation(request: HttpRequest) -> dict[str, object]:
+    """Offer `nav_groups`, `viewer_card` and `theme` to templates. Read only where a template asks, so that error pages need no database."""
+    theme = request.COOKIES.get(THEME_COOKIE, "")
+    return {
+        "nav_groups": SimpleLazyObject(lambda: groups_for(request)),
+        "viewer_card": SimpleLazyObject(lambda: card_of(request)),
+        "theme": theme if theme in THEMES else "",
+    }
+
+
+def groups_for(request: HttpRequest) -> list[Group]:
+    """The groups with the entries that this person may open, each at most once."""
+    viewer = viewer_or_none(request)
+    if viewer is None:
+        return []
+    shown: set[str] = set()
+    groups = []
+    for group in GROUPS:
+        entries = [placed for entry in group.entries if (placed := place(entry, viewer)) and placed.url not in shown]
+        shown.update(entry.url for entry in entries)
+        if entries:
+            groups.append(Group(group.title, tuple(entries)))
+    return marked(groups, request.path)
+
+
+def place(entry: Entry, viewer: Viewer) -> Entry | None:
+    """Return the entry with its address and count, or None where it is not for this viewer or its page does not exist."""
+    if entry.permissions and not any(viewer.allows(permission) for permission in entry.permissions):
+        return None
+    try:
+        url = reverse(entry.url_name)
+    except NoReverseMatch:
+        return None
+    count = KeyRequest.objects.decidable_by(viewer).open().count() if entry.url_name == INBOX else 0
+    return replace(entry, url=url, count=count)
+
+
+def marked(groups: list[Group], path: str) -> list[Group]:
+    """Mark the entry whose address is the longest beginning of `path`."""
+    home = reverse("home")
+    urls = [entry.url for group in groups for entry in group.entries]
+    fitting = [url for url in urls if path == url or (url != home and path.startswith(url))]
+    best = max(fitting, key=len, default="")
+    here = "page" if best == path else "true"
+    return [
+        Group(group.title, tuple(replace(e, here=here) if e.url == best else e for e in group.entries)) for group in groups
+    ]
+
+
+def card_of(request: HttpRequest) -> dict[str, str]:
+    """Name, initials and role of the person who is signed in; empty for strangers."""
+    viewer = viewer_or_none(request)
+    if viewer is None:
+        return {}
+    name = str(viewer.user)
+    initials = "".join(part[0] for part in name.replace("@", " ").replace(".", " ").split()[:2]).upper()
+    role = next(words for role, words in ROLE_WORDS.items() if role in viewer.roles)
+    return {"name": name, "initials": initials, "role": role, "sign_out": reverse("account_logout")}
+
+
+def viewer_or_none(request: HttpRequest) -> Viewer | None:
+    if not hasattr(request, "user"):
+        return None
+    try:
+        return current_viewer(request)
+    except PermissionDenied:
+        return None
