@@ -1,0 +1,98 @@
+"""The bytes of a journal: a header per segment, then length- and checksum-framed batches of records."""
+
+import struct
+import zlib
+from collections.abc import Sequence
+
+import msgspec
+
+from gateway.journal.records import Record
+
+MAGIC = b"ATRJ"
+VERSION = 1
+MAX_PAYLOAD = 1 << 20  # a batch of records is a few hundred bytes; a longer length is damage
+
+_HEADER = struct.Struct(">4sHHQ")  # magic, version, flags (0), logical offset of this segment's first byte
+_CHECK = struct.Struct(">I")
+_FRAME = struct.Struct(">II")  # payload length, CRC32 of the payload
+HEADER_BYTES = _HEADER.size + _CHECK.size
+FRAME_BYTES = _FRAME.size + _CHECK.size
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(list[Record])
+
+
+class JournalError(Exception):
+    """The journal cannot be written or opened. The message says what happened and what to do."""
+
+
+class JournalDamagedError(JournalError):
+    """Bytes of a journal do not check, and it is no torn tail. `offset` is where the damage begins (logical bytes)."""
+
+    def __init__(self, path: str, offset: int, what: str) -> None:
+        super().__init__(f"The journal {path} is damaged at offset {offset}: {what}.")
+        self.path = path
+        self.offset = offset
+        self.what = what
+
+
+class TornError(Exception):
+    """The bytes end within a frame: what a write leaves that was cut off."""
+
+
+def header(base: int) -> bytes:
+    """Return the header of a segment whose first byte has the logical offset `base`."""
+    body = _HEADER.pack(MAGIC, VERSION, 0, base)
+    return body + _CHECK.pack(zlib.crc32(body))
+
+
+def read_header(data: bytes) -> int:
+    """Return the logical offset in a segment's header. Raises TornError when it is cut off, ValueError when wrong."""
+    if len(data) < HEADER_BYTES:
+        raise TornError
+    magic, version, _, base = _HEADER.unpack_from(data)
+    if magic != MAGIC:
+        raise ValueError("the header is not a journal's")
+    if zlib.crc32(data[: _HEADER.size]) != _CHECK.unpack_from(data, _HEADER.size)[0]:
+        raise ValueError("the header does not match its checksum")
+    if version != VERSION:
+        raise ValueError(f"version {version} of the format is not known here")
+    return int(base)
+
+
+def encode(records: Sequence[Record]) -> bytes:
+    """Return one frame that holds all of `records`: it is read back wholly or not at all.
+
+    The length has a checksum of its own, so that a flipped bit in it is not taken for a torn tail.
+    """
+    payload = _encoder.encode(records)
+    if len(payload) > MAX_PAYLOAD:
+        raise JournalError(
+            f"A journal entry of {len(payload)} bytes is longer than {MAX_PAYLOAD}. Append fewer records."
+        )
+    body = _FRAME.pack(len(payload), zlib.crc32(payload))
+    return body + _CHECK.pack(zlib.crc32(body)) + payload
+
+
+def decode(data: bytes, position: int) -> tuple[list[Record], int]:
+    """Return the records of the frame at `position`, and the position after it.
+
+    Raises TornError when the bytes end within the frame, ValueError when they do not check.
+    """
+    if len(data) - position < FRAME_BYTES:
+        raise TornError
+    if zlib.crc32(data[position : position + _FRAME.size]) != _CHECK.unpack_from(data, position + _FRAME.size)[0]:
+        if not any(data[position:]):  # zeros up to the end: the file grew, its bytes never reached the disk
+            raise TornError
+        raise ValueError("a length does not match its checksum")
+    length, checksum = _FRAME.unpack_from(data, position)
+    start = position + FRAME_BYTES
+    payload = data[start : start + length]
+    if len(payload) < length:
+        raise TornError
+    if zlib.crc32(payload) != checksum:
+        raise ValueError("an entry does not match its checksum")
+    try:
+        return _decoder.decode(payload), start + length
+    except msgspec.MsgspecError:
+        raise ValueError("an entry does not hold known records") from None

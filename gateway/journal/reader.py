@@ -1,0 +1,174 @@
+"""Reads journals back: the running process's own, and those that dead processes left."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.journal import frames
+from gateway.journal.frames import JournalDamagedError, TornError
+from gateway.journal.records import Record
+from gateway.journal.segments import OwnerLock, Segment, incarnations, segments
+from gateway.snapshot import UNSET
+
+_CHUNK = 2 << 20  # holds a frame of any size
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    segment: Segment
+    base: int
+    size: int
+    last: bool
+
+    @property
+    def end(self) -> int:
+        return self.base + self.size
+
+
+class JournalReader:
+    """Reads the journal of one incarnation from a logical offset, while it is written or after.
+
+    Offsets count bytes over all segments; they are what a drain stores. Start with 0.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str], incarnation: str) -> None:
+        self.directory = Path(directory)
+        self.incarnation = incarnation
+
+    def read(self, offset: int, limit: int) -> list[tuple[Record, int]]:
+        """Return up to about `limit` records from `offset` on, each with the offset to go on from.
+
+        Records that were appended together come together, with one offset. A torn tail (an append that was cut off)
+        is left out. Raises JournalDamagedError when the first bytes to read do not check; what stands before the damage
+        is returned first.
+        """
+        found: list[tuple[Record, int]] = []
+        try:
+            for opened in self._segments(offset):
+                while offset < opened.end and len(found) < limit:
+                    before = offset
+                    offset = self._read_some(opened, max(offset, opened.base + frames.HEADER_BYTES), limit, found)
+                    if offset == before:  # a torn tail
+                        return found
+        except JournalDamagedError:
+            if not found:
+                raise
+        return found
+
+    def skip_damage(self, offset: int) -> int:
+        """Return where the next intact entry at or after `offset` begins, or the journal's end."""
+        end = offset
+        for opened in self._segments():
+            end = max(end, opened.end)
+            data = _read_at(opened.segment.path, 0, opened.size)
+            position = max(offset - opened.base, frames.HEADER_BYTES)
+            while position < len(data):
+                try:
+                    frames.decode(data, position)
+                except (TornError, ValueError):
+                    position += 1
+                else:
+                    return opened.base + position
+        return end
+
+    def discard(self, upto: int) -> None:
+        """Delete the segments that lie wholly before `upto`; the last one stays, as it may be written."""
+        for opened in self._segments():
+            if opened.end <= upto and not opened.last:
+                opened.segment.path.unlink(missing_ok=True)
+
+    def _segments(self, offset: int = UNSET) -> Iterator[_Opened]:
+        """Walk the segments; raise JournalDamagedError at one that is lost or unreadable unless `offset` is past it."""
+        listed = segments(self.directory, self.incarnation)
+        expected: int | None = None
+        for index, segment in enumerate(listed):
+            last = index == len(listed) - 1
+            try:
+                size = segment.path.stat().st_size
+                base = frames.read_header(_read_at(segment.path, 0, frames.HEADER_BYTES))
+                lost = offset < base if expected is None else expected != base
+                what = "a segment before it is missing" if lost else ""
+            except FileNotFoundError:  # its writer could not begin it, and took it back
+                return
+            except TornError:
+                if last:
+                    return
+                base, what = expected or 0, "the header is cut off"
+            except ValueError as error:
+                base, what = expected or 0, str(error)
+            if what and offset < base + frames.HEADER_BYTES:
+                raise JournalDamagedError(segment.path.name, base, what)
+            expected = base + size
+            yield _Opened(segment, base, size, last)
+
+    def _read_some(self, opened: _Opened, offset: int, limit: int, found: list[tuple[Record, int]]) -> int:
+        """Add records of one chunk to `found`; return the offset reached."""
+        begin = offset - opened.base
+        length = min(_CHUNK, opened.size - begin)
+        data = _read_at(opened.segment.path, begin, length)
+        whole = begin + len(data) >= opened.size
+        position = 0
+        while position < len(data) and len(found) < limit:
+            at = opened.base + begin + position
+            try:
+                records, position = frames.decode(data, position)
+            except TornError:
+                if (whole and not opened.last) or (position == 0 and not whole):
+                    raise JournalDamagedError(opened.segment.path.name, at, "an entry is cut off") from None
+                return at
+            except ValueError as error:
+                raise JournalDamagedError(opened.segment.path.name, at, str(error)) from None
+            after = opened.base + begin + position
+            found.extend((record, after) for record in records)
+        return opened.base + begin + position
+
+
+@dataclass(slots=True)
+class DeadJournal:
+    """A journal whose owner is dead, and whose lock we hold: nobody else recovers it meanwhile."""
+
+    incarnation: str
+    reader: JournalReader
+    _lock: OwnerLock
+
+    def remove(self) -> None:
+        """Delete the journal, once all of it is drained, and let its lock go."""
+        for segment in reversed(segments(self.reader.directory, self.incarnation)):
+            segment.path.unlink(missing_ok=True)
+        self._lock.release(remove=True)
+
+    def release(self) -> None:
+        """Let the lock go and leave the journal as it is."""
+        self._lock.release()
+
+
+def recoverable(directory: str | os.PathLike[str]) -> list[DeadJournal]:
+    """List the journals whose owner is dead, each locked until `remove` or `release` is called on it.
+
+    Locks that were left without a journal are cleared away.
+    """
+    folder = Path(directory)
+    found = []
+    for incarnation in incarnations(folder):
+        lock = OwnerLock(folder, incarnation)
+        if not lock.try_take():
+            continue
+        if segments(folder, incarnation):
+            found.append(DeadJournal(incarnation, JournalReader(folder, incarnation), lock))
+        else:
+            lock.release(remove=True)
+    return found
+
+
+def _read_at(path: Path, position: int, length: int) -> bytes:
+    with open(path, "rb", buffering=0) as file:
+        file.seek(position)
+        chunks = []
+        while length > 0:
+            chunk = file.read(length)
+            if not chunk:
+                break
+            chunks.append(chunk)
+            length -= len(chunk)
+    return b"".join(chunks)

@@ -1,0 +1,176 @@
+"""What the journal's writer promises: all or none, locked, bounded, and a clear word when it cannot write."""
+
+import errno
+import os
+import resource
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gateway.journal import writer as writer_module
+from gateway.journal.frames import JournalError
+from gateway.journal.reader import JournalReader
+from gateway.journal.writer import JournalWriter
+from tests.gateway.journal.records import closed, opened
+
+
+def everything(directory: Path, incarnation: str) -> list[object]:
+    return [record for record, _ in JournalReader(directory, incarnation).read(0, 1_000_000)]
+
+
+def test_files_are_private(tmp_path: Path) -> None:
+    writer = JournalWriter(tmp_path / "journal", "inc_1")
+    writer.append(opened())
+    assert stat.S_IMODE((tmp_path / "journal").stat().st_mode) == 0o700
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "journal").iterdir()}
+    assert modes == {"inc_1.journal": 0o600, "inc_1.lock": 0o600}
+
+
+@pytest.mark.parametrize("fsync", [False, True])
+def test_appended_records_are_read_back_in_order(tmp_path: Path, fsync: bool) -> None:
+    writer = JournalWriter(tmp_path, "inc_1", fsync=fsync)
+    writer.append(opened("a"), opened("b"))
+    writer.append(closed("b"))
+    assert everything(tmp_path, "inc_1") == [opened("a"), opened("b"), closed("b")]
+    assert writer.end == (tmp_path / "inc_1.journal").stat().st_size
+
+
+def test_a_second_writer_of_the_same_name_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = JournalWriter(tmp_path, "inc_1")
+    with pytest.raises(JournalError, match="held by another process"):
+        JournalWriter(tmp_path, "inc_1")
+    first.close()
+    with pytest.raises(JournalError, match="exists already"):
+        JournalWriter(tmp_path, "inc_1")
+
+
+def test_a_closed_journal_refuses(tmp_path: Path) -> None:
+    writer = JournalWriter(tmp_path, "inc_1")
+    writer.close()
+    writer.close()
+    with pytest.raises(JournalError, match="closed"):
+        writer.append(opened())
+
+
+def test_segments_rotate_and_keep_the_order(tmp_path: Path) -> None:
+    writer = JournalWriter(tmp_path, "inc_1", segment_bytes=1000)
+    records = [opened(f"req_{number}") for number in range(50)]
+    for record in records:
+        writer.append(record)
+    sizes = [path.stat().st_size for path in tmp_path.glob("inc_1*.journal")]
+    assert len(sizes) > 5
+    assert max(sizes) <= 1000
+    assert everything(tmp_path, "inc_1") == records
+
+
+def test_what_is_not_drained_is_bounded(tmp_path: Path) -> None:
+    writer = JournalWriter(tmp_path, "inc_1", segment_bytes=1000, max_bytes=3000)
+    for _ in range(20):
+        writer.append(opened())
+    with pytest.raises(JournalError, match="not in the database yet"):
+        writer.append(*[opened()] * 6)
+    assert sum(path.stat().st_size for path in tmp_path.glob("*.journal")) <= 5000
+    reader, drained = JournalReader(tmp_path, "inc_1"), writer.end
+    reader.discard(drained)
+    writer.append(closed())
+    assert [record for record, _ in reader.read(drained, 10)] == [closed()]
+
+
+def test_an_unwritable_folder_is_said_clearly(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(JournalError, match="cannot be written"):
+        JournalWriter(tmp_path / "file" / "journal", "inc_1")
+
+
+@pytest.mark.parametrize("name", ["", "a.b", "../a", "a/b", "a\n"])
+def test_a_name_that_is_no_file_name_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match="cannot name a journal"):
+        JournalWriter(tmp_path, name)
+
+
+def test_a_full_disk_leaves_no_torn_entry_and_heals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = JournalWriter(tmp_path, "inc_1")
+    writer.append(opened("a"))
+    end = writer.end
+    real = os.write
+    room = 37
+
+    def nearly_full(descriptor: int, data: bytes) -> int:
+        nonlocal room
+        if room == 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        written = real(descriptor, data[:room])
+        room -= written
+        return written
+
+    monkeypatch.setattr(writer_module.os, "write", nearly_full)
+    with pytest.raises(JournalError, match="No space left"):
+        writer.append(opened("b"))
+    assert (tmp_path / "inc_1.journal").stat().st_size == end == writer.end
+    monkeypatch.undo()
+    writer.append(opened("c"))
+    assert everything(tmp_path, "inc_1") == [opened("a"), opened("c")]
+
+
+def test_a_failed_cut_is_done_before_the_next_append(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = JournalWriter(tmp_path, "inc_1")
+    real = os.write
+
+    def half(descriptor: int, data: bytes) -> int:
+        monkeypatch.setattr(writer_module.os, "write", fail)
+        return real(descriptor, data[:20])
+
+    def fail(*_: object) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(writer_module.os, "write", half)
+    monkeypatch.setattr(writer_module.os, "ftruncate", fail)
+    with pytest.raises(JournalError, match="Input/output error"):
+        writer.append(opened("a"))
+    monkeypatch.undo()
+    writer.append(opened("b"))
+    assert everything(tmp_path, "inc_1") == [opened("b")]
+
+
+def test_a_full_disk_at_rotation_keeps_the_old_segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = JournalWriter(tmp_path, "inc_1", segment_bytes=700)
+    writer.append(opened("a"))
+    writer.append(opened("b"))
+
+    def fail(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(writer_module.os, "write", fail)
+    for _ in range(3):
+        with pytest.raises(JournalError, match="No space left"):
+            writer.append(opened("c"), opened("d"), opened("e"))
+    monkeypatch.undo()
+    writer.append(opened("f"), opened("g"), opened("h"))
+    assert everything(tmp_path, "inc_1") == [opened(name) for name in "abfgh"]
+
+
+def test_a_real_file_size_limit_is_handled_like_a_full_disk(tmp_path: Path) -> None:
+    program = """
+import resource, signal, sys
+from gateway.journal.frames import JournalError
+from gateway.journal.writer import JournalWriter
+from tests.gateway.journal.records import opened
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
+writer = JournalWriter(sys.argv[1], "inc_1")
+done = 0
+try:
+    for number in range(1000):
+        writer.append(opened(str(number)))
+        done += 1
+except JournalError as error:
+    assert "File too large" in str(error), error
+print(done)
+"""
+    assert hasattr(resource, "RLIMIT_FSIZE")
+    result = subprocess.run([sys.executable, "-c", program, tmp_path], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stderr
+    assert len(everything(tmp_path, "inc_1")) == int(result.stdout) > 10
