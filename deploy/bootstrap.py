@@ -7,7 +7,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def main(arguments):
-    """Run `[--dev] ARGUMENTS…` with the environment's Python; return only on failure."""
+    """Run `[--dev] ARGUMENTS...` with the environment's Python; return only on failure."""
     if sys.version_info < (3, 11):  # noqa: UP036 - this is the one file that must run on what it refuses
         sys.stderr.write(
             "Python %d.%d is too old: Atrium needs 3.11 or newer; install it (Debian: apt-get install python3.11) "

@@ -9,7 +9,7 @@ from pathlib import Path
 DISK_FULL = "The disk is full: {what} needs about 1 GB; free some space and run the same command again."
 READ_ONLY = "Cannot write to {what}: run the command as the owner of that folder, or clone Atrium into a folder of your own."
 NO_ANSWER = (
-    "The {registry} did not answer, so nothing could be downloaded: check the network or proxy and run the same command "
+    "The {registry} did not answer or did not have what was asked for: check the network or proxy and run the same command "
     "again (details: {log})."
 )
 BAD_HASH = "A downloaded package does not match its locked hash and was not installed (details: {log})."
@@ -22,7 +22,7 @@ SIGNS = (
     (
         r"timed? ?out|timeout|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENETUNREACH|max retries"
         r"|connection (?:error|refused|reset|aborted|broken)|name resolution|no matching distribution"
-        r"|could not find a version|proxy ?error|socket hang up|certificate|bad gateway|unavailable",
+        r"|could not find a version|E404|proxy ?error|socket hang up|certificate|bad gateway|unavailable",
         NO_ANSWER,
     ),
 )
@@ -35,7 +35,7 @@ class Stop(Exception):
 def explain(output: str, *, what: str, registry: str, log: Path) -> Stop:
     """Turn the output of a failed installer into one sentence."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    last = lines[-1] if lines else "no output"
+    last = next((line for line in lines if "error" in line.lower()), lines[-1] if lines else "no output")
     for pattern, sentence in SIGNS:
         if re.search(pattern, output, re.IGNORECASE):
             place = log.parent if sentence is READ_ONLY else what
