@@ -1,0 +1,1 @@
+"""Where counters live: in this process, or in Redis for all of them."""
