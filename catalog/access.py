@@ -1,0 +1,96 @@
+"""Which models somebody may use, and why or why not."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from catalog.connection import connected_model_ids
+from catalog.models import Model, ModelGrant, TeamModel
+from portal.people.access import Viewer
+from portal.people.models import Team
+
+State = Literal["yours", "request", "blocked"]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What somebody may do with a model: use it (`yours`), ask for it (`request`), or neither (`blocked`), and why."""
+
+    state: State
+    why: str
+
+
+def models_of_team(team: Team) -> QuerySet[Model]:
+    """Return the models that `team` may use without an exception, retired ones left out."""
+    return Model.objects.listed().filter(team_models__team=team)
+
+
+def usable_by(viewer: Viewer, team: Team, at: datetime | None = None) -> QuerySet[Model]:
+    """Return what `viewer` may use for `team`: the team's models and those granted to the team or the person."""
+    granted = _grants(viewer, at or timezone.now()).filter(team=team).values("model_id")
+    return Model.objects.listed().filter(Q(team_models__team=team) | Q(pk__in=granted)).distinct()
+
+
+def access_of(viewer: Viewer, model: Model) -> Access:
+    """Return what `viewer` may do with `model`."""
+    return access_to_all(viewer, [model])[model.pk]
+
+
+def access_to_all(viewer: Viewer, models: Iterable[Model]) -> dict[str, Access]:
+    """Return what `viewer` may do with each of `models`, by id; a fixed number of queries however many there are."""
+    models = list(models)
+    ids = [model.pk for model in models]
+    teams = dict(Team.objects.filter(pk__in=viewer.team_ids, status=Team.Status.ACTIVE).values_list("pk", "name"))
+    through: dict[str, list[str]] = {}
+    for model_id, team_id in TeamModel.objects.filter(model_id__in=ids, team_id__in=teams).values_list(
+        "model_id", "team_id"
+    ):
+        through.setdefault(model_id, []).append(teams[team_id])
+    until = dict(
+        _grants(viewer, timezone.now())
+        .filter(model_id__in=ids, team_id__in=teams)
+        .order_by("until")
+        .values_list("model_id", "until")
+    )
+    connected = connected_model_ids(ids)
+    today = timezone.now().date()
+    return {
+        model.pk: _decide(
+            model, sorted(through.get(model.pk, [])), until.get(model.pk), model.pk in connected, today, bool(teams)
+        )
+        for model in models
+    }
+
+
+def model_ids_of(viewer: Viewer) -> set[str]:
+    """Return the ids of all models that `viewer` may use through a team or an exception."""
+    active = Team.objects.filter(pk__in=viewer.team_ids, status=Team.Status.ACTIVE)
+    own = TeamModel.objects.filter(team__in=active).values_list("model_id", flat=True)
+    granted = _grants(viewer, timezone.now()).filter(team__in=active).values_list("model_id", flat=True)
+    return {*own, *granted}
+
+
+def _grants(viewer: Viewer, at: datetime) -> QuerySet[ModelGrant]:
+    """Grants in force for the person, or for the whole of one of their teams."""
+    mine = Q(user=viewer.user) | Q(user__isnull=True, key_id="")
+    return ModelGrant.objects.in_force(at).filter(mine, team_id__in=viewer.team_ids)
+
+
+def _decide(
+    model: Model, teams: list[str], until: datetime | None, connected: bool, today: date, in_team: bool
+) -> Access:
+    if model.stage == Model.Stage.RETIRED or (model.retires_on is not None and model.retires_on <= today):
+        return Access("blocked", "It is retired. Choose another model.")
+    if not connected:
+        return Access("blocked", "Not connected yet: no provider serves it here. A platform admin can connect one.")
+    if teams:
+        return Access("yours", f"{', '.join(teams)} may use it.")
+    if until is not None:
+        return Access("yours", f"An exception lets you use it until {until:%d %b %Y %H:%M} UTC.")
+    if not in_team:
+        return Access("blocked", "You are in no active team yet. Ask a team lead to add you.")
+    return Access("request", "Your team does not have it yet. You can ask for it.")
