@@ -138,6 +138,7 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key"}
 
 # Sessions, cookies, transport
+SESSION_ENGINE = "portal.people.identity.sessions"
 SESSION_COOKIE_NAME = "atrium_session"
 SESSION_COOKIE_AGE = env_int("SESSION_HOURS", 12) * 3600
 SESSION_COOKIE_SECURE = SECURE_TRANSPORT
@@ -175,6 +176,7 @@ USE_I18N = False
 USE_TZ = True
 TIME_ZONE = "UTC"
 BILLING_TIME_ZONE = env_str("BILLING_TIME_ZONE", "UTC")
+BILLING_LABELS = {"key": "portal.keys.labels.key_labels"}  # kinds that stand above billing: who names them
 
 # Static files
 STATIC_URL = "/static/"
@@ -198,6 +200,7 @@ ORGANISATION_NAME = env_str("ATRIUM_COMPANY", "Your company")
 JOURNAL_DIR = Path(env_str("JOURNAL_DIR", str(DATA_DIR / "journal")))
 JOURNAL_FSYNC = env_bool("JOURNAL_FSYNC")
 DEMO_ENGINE_PORT = env_int("DEMO_ENGINE_PORT", 0)  # 0: any free port
+DEMO_ENGINE_URL = ""  # `manage.py serve` fills it in when it has started the engine
 FEED_POLL_MS = env_int("FEED_POLL_MS", 200)
 STALE_MAX_S = env_int("STALE_MAX_S", 120)
 
