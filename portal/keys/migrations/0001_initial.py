@@ -31,6 +31,7 @@ class Migration(migrations.Migration):
                 ('expires_at', models.DateTimeField()),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('revoked_at', models.DateTimeField(blank=True, null=True)),
+                ('ended_at', models.DateTimeField(blank=True, null=True)),
                 ('rotate_every_days', models.PositiveIntegerField(blank=True, null=True)),
                 ('rotation_due_at', models.DateTimeField(blank=True, null=True)),
                 ('last_used_at', models.DateTimeField(blank=True, null=True)),
@@ -138,6 +139,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='key',
             index=models.Index(fields=['status', 'expires_at'], name='key_expiry'),
+        ),
+        migrations.AddConstraint(
+            model_name='key',
+            constraint=models.UniqueConstraint(condition=models.Q(('ended_at__isnull', True)), fields=('owner', 'name'), name='key_name_once'),
         ),
         migrations.AddConstraint(
             model_name='key',

@@ -47,7 +47,9 @@ class Key(models.Model):
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.PERSONAL)
     owner = models.ForeignKey("people.User", on_delete=models.PROTECT, related_name="keys")
     team = models.ForeignKey("people.Team", on_delete=models.PROTECT, related_name="keys")
-    application = models.ForeignKey("people.Application", null=True, blank=True, on_delete=models.PROTECT, related_name="keys")
+    application = models.ForeignKey(
+        "people.Application", null=True, blank=True, on_delete=models.PROTECT, related_name="keys"
+    )
     all_models = models.BooleanField(default=False, help_text="Every model that the team may use, now and later.")
     named_models = models.ManyToManyField("catalog.Model", through="KeyModel", related_name="keys")
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.ACTIVE)
@@ -55,6 +57,7 @@ class Key(models.Model):
     expires_at = models.DateTimeField()
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)  # revoked, or found expired: its name is free again
     rotate_every_days = models.PositiveIntegerField(null=True, blank=True)
     rotation_due_at = models.DateTimeField(null=True, blank=True)  # set: the owner is asked to claim a new secret
     last_used_at = models.DateTimeField(null=True, blank=True)
@@ -70,10 +73,13 @@ class Key(models.Model):
             models.Index(fields=["status", "expires_at"], name="key_expiry"),
         ]
         constraints = [
+            models.UniqueConstraint(
+                fields=["owner", "name"], condition=models.Q(ended_at__isnull=True), name="key_name_once"
+            ),
             models.CheckConstraint(
                 condition=models.Q(status="revoked", revoked_at__isnull=False) | ~models.Q(status="revoked"),
                 name="key_revoked_has_time",
-            )
+            ),
         ]
 
     def __str__(self) -> str:
@@ -122,12 +128,8 @@ class KeySecret(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["key"], condition=models.Q(status="current"), name="keysecret_one_current"
-            ),
-            models.UniqueConstraint(
-                fields=["key"], condition=models.Q(status="pending"), name="keysecret_one_pending"
-            ),
+            models.UniqueConstraint(fields=["key"], condition=models.Q(status="current"), name="keysecret_one_current"),
+            models.UniqueConstraint(fields=["key"], condition=models.Q(status="pending"), name="keysecret_one_pending"),
         ]
 
     @property

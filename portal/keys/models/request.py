@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 class RequestQuerySet(models.QuerySet["KeyRequest"]):
     def visible_to(self, viewer: "Viewer") -> Self:
         """Own requests, and those one may decide on."""
-        return self.filter(models.Q(requester=viewer.user) | models.Q(id__in=KeyRequest.objects.decidable_by(viewer).values("id")))
+        return self.filter(
+            models.Q(requester=viewer.user) | models.Q(id__in=KeyRequest.objects.decidable_by(viewer).values("id"))
+        )
 
     def decidable_by(self, viewer: "Viewer") -> Self:
         """Requests of others that `viewer` may decide: their teams' for a lead, budgets for finance, all for admins."""

@@ -1,0 +1,14 @@
+"""How keys are named on pages that know only their ids."""
+
+from collections.abc import Iterable
+
+from portal.keys.models import KeySecret
+
+
+def key_labels(ids: Iterable[str]) -> dict[str, str]:
+    """Return `name · atp_…a1b2` by key id; unknown ids are left out."""
+    labels: dict[str, str] = {}
+    rows = KeySecret.objects.filter(key_id__in=list(ids)).order_by("created_at").select_related("key")
+    for secret in rows.only("prefix", "last4", "key__name"):
+        labels[secret.key_id] = f"{secret.key.name} · {secret.prefix[:4]}…{secret.last4}"
+    return labels
