@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 
 from portal.people.models import Membership, User
-from portal.people.permissions import EVERY_PERMISSION, PUBLIC, SIGNED_IN, Role, granted
+from portal.people.permissions import EVERY_PERMISSION, PUBLIC, SIGNED_IN, Role, granted, refusal_words
 
 View = Callable[..., HttpResponseBase]
 
@@ -72,7 +72,7 @@ def requires(permission: str) -> Callable[[View], View]:
             if not request.user.is_authenticated or not request.user.is_active:
                 return redirect_to_login(request.get_full_path())
             if permission != SIGNED_IN and not current_viewer(request).allows(permission):
-                raise PermissionDenied(f"Your role does not include this page ({permission}).")
+                raise PermissionDenied(refusal_words(permission))
             return view(request, *args, **kwargs)
 
         guarded.permission = permission  # type: ignore[attr-defined]  # read by the test that walks the URL configuration

@@ -36,3 +36,18 @@ EVERY_PERMISSION: Final = frozenset().union(*PERMISSIONS.values())
 def granted(roles: frozenset[Role]) -> frozenset[str]:
     """Return every permission that any of `roles` carries."""
     return frozenset[str]().union(*(PERMISSIONS[role] for role in roles))
+
+ROLE_WORDS: Final = {
+    Role.EMPLOYEE: ("employee", "employees"),
+    Role.LEAD: ("team lead", "team leads"),
+    Role.FINANCE: ("finance", "finance"),
+    Role.PLATFORM_ADMIN: ("platform admin", "platform admins"),
+    Role.AUDITOR: ("auditor", "auditors"),
+}
+
+
+def refusal_words(permission: str) -> str:
+    """Say which roles carry `permission`, for a page that is refused."""
+    names = [ROLE_WORDS[role][1] for role in Role if permission in PERMISSIONS[role]]
+    words = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    return f"This is for {words} ({permission})."

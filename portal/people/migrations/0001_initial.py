@@ -39,6 +39,18 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='PersonSession',
+            fields=[
+                ('session_key', models.CharField(max_length=40, primary_key=True, serialize=False, verbose_name='session key')),
+                ('session_data', models.TextField(verbose_name='session data')),
+                ('expire_date', models.DateTimeField(db_index=True, verbose_name='expire date')),
+                ('user_id', models.CharField(blank=True, db_index=True, max_length=40)),
+            ],
+            options={
+                'db_table': 'people_session',
+            },
+        ),
+        migrations.CreateModel(
             name='User',
             fields=[
                 ('password', models.CharField(max_length=128, verbose_name='password')),
