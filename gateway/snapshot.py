@@ -154,6 +154,7 @@ class KeyEntry:
     expires_at: float  # epoch s
     secret_valid_until: float  # epoch s, UNSET while the secret is current
     secret_pending: bool  # a rotated secret that was never used: first use is reported
+    quotas: tuple[QuotaPolicy, ...] = ()  # of the key itself; the snapshot holds those of all other scopes
 
 
 class KeyLoader(Protocol):

@@ -2,12 +2,12 @@
 
 from portal.people.models.application import Application
 from portal.people.models.audit import AuditEvent
-from portal.people.models.feed import Change, Revision
+from portal.people.models.feed import BeatLock, Change, Revision
 from portal.people.models.session import PersonSession
 from portal.people.models.team import CostCentre, Membership, Team
 from portal.people.models.user import GlobalRole, User
 
 __all__ = [
-    "Application", "AuditEvent", "Change", "CostCentre", "GlobalRole",
+    "Application", "AuditEvent", "BeatLock", "Change", "CostCentre", "GlobalRole",
     "Membership", "PersonSession", "Revision", "Team", "User",
 ]  # fmt: skip

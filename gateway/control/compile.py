@@ -1,0 +1,164 @@
+"""Turns tables into the frozen policies of a snapshot: whole at start, one entity at a time afterwards."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, time
+from typing import cast
+
+from django.conf import settings
+from django.db.models import Prefetch, QuerySet
+from django.utils import timezone
+
+from billing.models import Quota, QuotaExtra
+from catalog.actions.providers import CredentialMissing, read_credential
+from catalog.models import Deployment, Model, ModelGrant, Price, Provider, TeamModel
+from gateway import snapshot as policy
+from gateway.snapshot import UNSET, QuotaPolicy, Snapshot
+from portal.people.models import Revision, Team
+
+log = logging.getLogger(__name__)
+
+KEY_SCOPE = Quota.Scope.KEY  # quotas of keys are loaded with the key: 500,000 keys cost the snapshot nothing
+
+
+def epoch(moment: datetime | None) -> float:
+    return float(UNSET) if moment is None else moment.timestamp()
+
+
+def compile_all() -> Snapshot:
+    """Compile everything. The revision is read first: what commits meanwhile is compiled again, never missed."""
+    version = Revision.objects.values_list("number", flat=True).get(id=1)
+    models = {model.id: model for model in _models(Model.objects.all())}
+    quotas: dict[tuple[str, str], list[QuotaPolicy]] = defaultdict(list)
+    for quota in _quotas(Quota.objects.exclude(scope_kind=KEY_SCOPE)):
+        quotas[quota.scope_kind, quota.scope_id].append(quota)
+    return Snapshot(
+        version=version,
+        models=models,
+        models_by_slug={model.slug: model for model in models.values()},
+        teams={team.id: team for team in _teams(Team.objects.all())},
+        quotas={scope: tuple(found) for scope, found in quotas.items()},
+        organisation_id=settings.ORGANISATION_ID,
+        portal_url=settings.BASE_URL,
+        billing_time_zone=settings.BILLING_TIME_ZONE,
+    )
+
+
+def recompile(old: Snapshot, version: int, changes: Iterable[tuple[str, str]]) -> Snapshot:
+    """Compile again just the entities that the feed names; keys and people are not part of a snapshot."""
+    named: dict[str, set[str]] = defaultdict(set)
+    for kind, entity in changes:
+        named[kind].add(entity)
+    if named["provider"]:
+        named["model"] |= set(Deployment.objects.filter(provider_id__in=named["provider"]).values_list("model_id", flat=True))
+    new = replace(old, version=version)
+    if named["model"]:
+        models = _exchanged(old.models, named["model"], _models(Model.objects.filter(pk__in=named["model"])))
+        new = replace(new, models=models, models_by_slug={model.slug: model for model in models.values()})
+    if named["team"]:
+        new = replace(new, teams=_exchanged(old.teams, named["team"], _teams(Team.objects.filter(pk__in=named["team"]))))
+    if named["quota"]:
+        new = replace(new, quotas=_exchanged_quotas(old, named["quota"]))
+    return new
+
+
+def key_quotas(key_id: str) -> tuple[QuotaPolicy, ...]:
+    """Compile the quotas of one key."""
+    return tuple(_quotas(Quota.objects.filter(scope_kind=KEY_SCOPE, scope_id=key_id)))
+
+
+def _exchanged(old, ids, found):  # type: ignore[no-untyped-def]  # generic over kinds of policy
+    kept = {id_: entity for id_, entity in old.items() if id_ not in ids}
+    return kept | {entity.id: entity for entity in found}
+
+
+def _exchanged_quotas(old: Snapshot, ids: set[str]) -> dict[tuple[str, str], tuple[QuotaPolicy, ...]]:
+    quotas = dict(old.quotas)
+    for scope, found in old.quotas.items():
+        if any(quota.id in ids for quota in found):
+            quotas[scope] = tuple(quota for quota in found if quota.id not in ids)
+    for quota in _quotas(Quota.objects.filter(pk__in=ids).exclude(scope_kind=KEY_SCOPE)):
+        scope = (quota.scope_kind, quota.scope_id)
+        quotas[scope] = (*quotas.get(scope, ()), quota)
+    return {scope: found for scope, found in quotas.items() if found}
+
+
+def _teams(rows: "QuerySet[Team]") -> list[policy.TeamPolicy]:
+    allowed: dict[str, set[str]] = defaultdict(set)
+    grants: dict[str, list[policy.ModelGrant]] = defaultdict(list)
+    teams = list(rows)
+    ids = [team.pk for team in teams]
+    for team_id, model_id in TeamModel.objects.filter(team_id__in=ids).values_list("team_id", "model_id"):
+        allowed[team_id].add(model_id)
+    for grant in ModelGrant.objects.filter(team_id__in=ids).in_force(timezone.now()):
+        grants[grant.team_id].append(
+            policy.ModelGrant(grant.model_id, epoch(grant.until), grant.user_id, grant.key_id or None)
+        )
+    return [
+        policy.TeamPolicy(
+            id=team.pk, slug=team.slug, name=team.name, active=team.status == Team.Status.ACTIVE,
+            model_ids=frozenset(allowed[team.pk]), grants=tuple(grants[team.pk]),
+        )
+        for team in teams
+    ]  # fmt: skip
+
+
+def _models(rows: "QuerySet[Model]") -> list[policy.ModelPolicy]:
+    usable = Deployment.objects.filter(enabled=True, provider__enabled=True).select_related("provider__credential")
+    rows = rows.prefetch_related(Prefetch("deployments", usable), "prices")
+    secrets: dict[str, str | None] = {}
+    return [_model(row, secrets) for row in rows]
+
+
+def _model(row: Model, secrets: dict[str, str | None]) -> policy.ModelPolicy:
+    deployments = [_deployment(deployment, secrets) for deployment in row.deployments.all()]
+    retires = datetime.combine(row.retires_on, time(), UTC) if row.retires_on else None
+    return policy.ModelPolicy(
+        id=row.pk, slug=row.slug, display_name=row.display_name, capabilities=frozenset(row.capabilities),
+        context_tokens=row.context_tokens, max_output_tokens=row.max_output_tokens, tier=row.tier, stage=row.stage,
+        retires_at=epoch(retires), created_at=epoch(row.created_at), owned_by=row.vendor or row.owner,
+        deployments=tuple(found for found in deployments if found is not None),
+        prices=tuple(sorted((_price(price) for price in row.prices.all()), key=lambda p: p.effective_from)),
+    )  # fmt: skip
+
+
+def _price(row: Price) -> policy.Price:
+    return policy.Price(
+        id=row.pk, effective_from=epoch(row.effective_from), input=row.input, output=row.output,
+        cached_input=row.cached_input, cache_write=row.cache_write, request=row.request, free=row.free,
+    )  # fmt: skip
+
+
+def _deployment(row: Deployment, secrets: dict[str, str | None]) -> policy.DeploymentPolicy | None:
+    """Compile a deployment; None, with an alarm in the log, when its provider has no readable credential."""
+    provider = row.provider
+    if provider.pk not in secrets:
+        try:
+            secrets[provider.pk] = read_credential(provider)
+        except CredentialMissing as error:
+            log.warning("provider %s cannot be called: %s", provider.slug, error)
+            secrets[provider.pk] = None
+    credential = secrets[provider.pk]
+    demo = provider.kind == Provider.Kind.DEMO
+    base_url = settings.DEMO_ENGINE_URL if demo else provider.base_url
+    if credential is None or not base_url:
+        return None
+    return policy.DeploymentPolicy(
+        id=row.pk, provider_id=provider.pk, provider=provider.slug, dialect=provider.dialect,
+        base_url=base_url.rstrip("/"), upstream_model=row.upstream_model, weight=row.weight, region=provider.region,
+        internal=provider.internal or demo, credential=credential,
+    )  # fmt: skip
+
+
+def _quotas(rows: "QuerySet[Quota]") -> list[QuotaPolicy]:
+    pending = QuotaExtra.objects.filter(ended_at__isnull=True, until__gt=timezone.now())
+    return [
+        QuotaPolicy(
+            id=row.pk, scope_kind=cast(policy.ScopeKind, row.scope_kind), scope_id=row.scope_id,
+            metric=cast(policy.Metric, row.metric), window=cast(policy.Window, row.window), capacity=row.capacity,
+            extras=tuple(policy.QuotaExtra(x.amount, epoch(x.starts), epoch(x.until)) for x in row.extras.all()),
+        )
+        for row in rows.prefetch_related(Prefetch("extras", pending))
+    ]  # fmt: skip

@@ -1,0 +1,99 @@
+"""Keeps the snapshot current: reads the change feed when woken, and in any case every few hundred milliseconds."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from django.db import DatabaseError
+
+from gateway.control.compile import compile_all, recompile
+from gateway.control.database import DatabaseThread
+from gateway.control.money import LedgerMoney
+from gateway.keyring import Kind
+from gateway.runtime import Runtime
+from gateway.snapshot import Snapshot
+from portal.people.changes import local_listeners
+from portal.people.models import Change, Revision
+
+log = logging.getLogger(__name__)
+
+RING_KINDS: dict[str, Kind] = {"key": "key", "user": "user", "team": "team"}
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What the feed holds above a version. `trimmed`: it no longer reaches back that far."""
+
+    version: int
+    changes: tuple[tuple[str, str], ...]
+    trimmed: bool = False
+
+
+def read_news(since: int) -> News:
+    """Read the feed above revision `since`. Revisions are handed out in order of commit, so none is skipped."""
+    number = Revision.objects.values_list("number", flat=True).get(id=1)
+    if number == since:
+        return News(since, ())
+    rows = list(Change.objects.filter(revision__gt=since, revision__lte=number).values_list("revision", "kind", "entity_id"))
+    seen = {revision for revision, _, _ in rows}
+    return News(number, tuple({(kind, entity) for _, kind, entity in rows}), trimmed=len(seen) < number - since)
+
+
+class Refresher:
+    """Applies the feed to a runtime. A change that does not compile keeps the old snapshot, and alarms."""
+
+    def __init__(self, runtime: Runtime, database: DatabaseThread, money: LedgerMoney, poll_s: float) -> None:
+        self._runtime, self._database, self._money, self._poll_s = runtime, database, money, poll_s
+        self._wake = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self.failed = 0
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        local_listeners.add(self._woken)
+        try:
+            while True:
+                await self._once()
+                try:
+                    async with asyncio.timeout(self._poll_s):
+                        await self._wake.wait()
+                except TimeoutError:
+                    pass
+                self._wake.clear()
+        finally:
+            local_listeners.remove(self._woken)
+
+    def _woken(self) -> None:
+        self._loop.call_soon_threadsafe(self._wake.set)
+
+    async def _once(self) -> None:
+        old = self._runtime.snapshot
+        try:
+            news = await self._database.run(read_news, old.version)
+            if news.version != old.version:
+                await self._apply(old, news)
+            self._runtime.fresh_at = self._runtime.clock.now()
+            self.failed = 0
+        except DatabaseError as error:
+            self._alarm("the database cannot be read", error)
+        except Exception as error:
+            self._alarm("a change does not compile; calls go on under the policies from before it", error)
+
+    async def _apply(self, old: Snapshot, news: News) -> None:
+        ring = self._runtime.key_ring
+        for kind, entity in news.changes:
+            if kind in RING_KINDS:
+                ring.evict(RING_KINDS[kind], entity, news.version)
+        if news.trimmed:
+            ring.clear()
+            self._runtime.snapshot = await self._database.run(compile_all)
+        else:
+            self._runtime.snapshot = await self._database.run(recompile, old, news.version, news.changes)
+        quotas = {entity for kind, entity in news.changes if kind == "quota"}
+        if quotas:
+            await self._money.recall(quotas)
+
+    def _alarm(self, words: str, error: Exception) -> None:
+        self.failed += 1
+        if self.failed in {1, 10, 100} or self.failed % 1000 == 0:
+            log.error("policies are not refreshed (%d times): %s", self.failed, words, exc_info=error)

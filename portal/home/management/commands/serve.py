@@ -1,0 +1,118 @@
+"""`manage.py serve`: everything in one process; what `make run` starts."""
+
+import os
+import signal
+import socket
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
+
+from billing import partitions
+from portal.embedded import BackgroundWork, DemoEngine
+
+STREAMS_END_WITHIN_S = 20
+
+
+class Command(BaseCommand):
+    help = "Migrate, load the demo once, and serve portal, gateway, background work and demo engine in one process."
+    requires_system_checks = "__all__"
+
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument("--host", default=os.environ.get("HOST", "127.0.0.1"), help="address to listen on")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["host"] not in {"127.0.0.1", "localhost", "::1"} and settings.DEMO:
+            raise CommandError("ATRIUM_DEMO=1 lets anybody in by one click: it listens on 127.0.0.1 only. Unset it or HOST.")
+        listener = self._listen(options["host"])
+        self._prepare_data()
+        signal.signal(signal.SIGTERM, _leave)
+        engine = DemoEngine(settings.DEMO_ENGINE_PORT) if settings.DEMO else None
+        if engine:
+            settings.DEMO_ENGINE_URL = f"http://127.0.0.1:{engine.port}/v1"
+            engine.start()
+        work = BackgroundWork()
+        try:
+            self._serve(listener, work)
+        except KeyboardInterrupt:
+            self.stdout.write("Stopped. Nothing is lost: start again with the same command.")
+        finally:
+            work.stop()
+            if engine:
+                engine.stop()
+
+    def _serve(self, listener: socket.socket, work: BackgroundWork) -> None:
+        config = uvicorn.Config(
+            "portal.asgi:application", log_level="warning", access_log=False, lifespan="on", server_header=False,
+            timeout_graceful_shutdown=STREAMS_END_WITHIN_S, loop="auto", http="httptools", h11_max_incomplete_event_size=65536,
+        )  # fmt: skip
+        server = _Announcing(config, self._announce)
+        work.start()
+        server.run(sockets=[listener])
+        if not server.started:
+            raise CommandError("Atrium did not start; the reason stands above.")
+
+    def _listen(self, host: str) -> socket.socket:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, settings.PORT))
+            listener.listen(2048)
+        except PermissionError:
+            raise CommandError(f"Port {settings.PORT} needs administrator rights. Choose another: make run PORT=8080") from None
+        except OSError:
+            raise CommandError(
+                f"Port {settings.PORT} is taken by another program. Choose another: make run PORT={settings.PORT + 1}"
+            ) from None
+        listener.set_inheritable(True)
+        return listener
+
+    def _prepare_data(self) -> None:
+        folder: Path = settings.DATA_DIR
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            settings.JOURNAL_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise CommandError(f"The folder {folder} cannot be written ({error.strerror}). Set ATRIUM_DATA_DIR to one that can.") from None
+        try:
+            call_command("migrate", interactive=False, verbosity=0)
+            partitions.prepare(datetime.now(UTC).date())
+            if settings.DEMO:
+                call_command("load_demo", verbosity=0)
+        except DatabaseError as error:
+            raise CommandError(f"The database cannot be used: {str(error).strip().splitlines()[0]}. Check DATABASE_URL.") from None
+
+    def _announce(self) -> None:
+        write = self.stdout.write
+        write(f"\nAtrium is ready: {settings.BASE_URL}\n")
+        if settings.DEMO:
+            from portal.demo.welcome import lines
+
+            for line in lines():
+                write(line)
+        write("Stop with Ctrl-C.")
+        self.stdout.flush()
+
+
+class _Announcing(uvicorn.Server):
+    """Says that it is ready when it is, not before."""
+
+    def __init__(self, config: uvicorn.Config, announce: Any) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if self.started:
+            self._announce()
+
+
+def _leave(signum: int, frame: object) -> None:
+    sys.exit(0)
