@@ -1,7 +1,7 @@
 """What an action of this app says when it does not do what was asked."""
 
 
-class Refused(Exception):  # noqa: N818  # it is an answer, not a fault
+class Refused(Exception):
     """What is refused, why, and what to do instead; `field` names the input at fault, `code` is stable for programs.
 
     `forbidden` is set where the person may not do this at all (403), else the input or the moment is wrong (400, 409).

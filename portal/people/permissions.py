@@ -19,12 +19,12 @@ SIGNED_IN: Final = "signed_in"  # any active person
 
 PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
     Role.EMPLOYEE: frozenset({"models.view", "keys.own", "requests.own", "usage.own", "team.view"}),
-    Role.LEAD: frozenset({"keys.team", "requests.decide", "usage.team", "team.manage"}),
-    Role.FINANCE: frozenset({"spend.view", "usage.all", "quotas.view", "quotas.manage", "requests.decide_budget", "people.view"}),
+    Role.LEAD: frozenset({"keys.team", "requests.inbox", "requests.decide", "usage.team", "team.manage"}),
+    Role.FINANCE: frozenset({"spend.view", "usage.all", "quotas.view", "quotas.manage", "requests.inbox", "requests.decide_budget", "people.view"}),
     Role.PLATFORM_ADMIN: frozenset(
         {
             "catalog.manage", "quotas.view", "quotas.manage", "people.view", "people.manage", "teams.manage",
-            "keys.all", "requests.decide_all", "usage.all", "spend.view",
+            "keys.all", "requests.inbox", "requests.decide_all", "usage.all", "spend.view",
         }
     ),
     Role.AUDITOR: frozenset({"audit.view", "people.view", "keys.view_all", "quotas.view", "usage.all", "spend.view"}),

@@ -12,6 +12,7 @@ from catalog.models import Model
 from gateway.money import format_usd
 from portal.keys import rules
 from portal.keys.actions.secrets import draw_secret
+from portal.keys.authority import check_manages, check_stops
 from portal.keys.models import Key, KeyModel, KeySecret
 from portal.keys.refusal import Refused
 from portal.keys.rules import Limit
@@ -34,8 +35,8 @@ def mint_key(
     """Make a key; returns it and its secret, which is kept nowhere and cannot be shown again.
 
     `models`: None stands for all that the team may use, now and later. `limits`: (metric, window, capacity), each at
-    most the team's for the same metric and window. People mint for themselves; an actor without a person (a command, the
-    configuration) also mints for somebody who is invited and has not signed in yet, if they belong to the team:
+    most the team's for the same metric and window. People mint for themselves; an actor without a person (a command,
+    the configuration) also mints for somebody who is invited and has not signed in yet, if they belong to the team:
     the gateway therefore refuses owners who are blocked or left the team, not those who are invited.
     Raises `Refused`.
     """
@@ -148,6 +149,7 @@ def revoke_key(*, actor: Actor, key: Key, reason: str = "") -> bool:
     """Revoke for good: calls are refused within a second. Returns False if it was revoked before."""
     with recorded(actor, "key:revoke", key, team_id=key.team_id) as trail:
         key = locked(key)
+        check_manages(actor, key)
         if key.status == Key.Status.REVOKED:
             trail.skip()
             return False
@@ -167,6 +169,7 @@ def block_key(*, actor: Actor, key: Key, reason: str) -> None:
         raise Refused("The key was not blocked.", "Its owner will want to know why.", "Give a reason.", field="reason")
     with recorded(actor, "key:block", key, team_id=key.team_id) as trail:
         key = locked(key)
+        check_stops(actor, key)
         if key.status != Key.Status.ACTIVE:
             raise Refused(
                 "The key was not blocked.", f"It is {key.status}.", "Nothing needs to be done.", code="not_active"
@@ -180,6 +183,7 @@ def unblock_key(*, actor: Actor, key: Key) -> None:
     """Let a blocked key work again."""
     with recorded(actor, "key:unblock", key, team_id=key.team_id) as trail:
         key = locked(key)
+        check_stops(actor, key)
         if key.status != Key.Status.BLOCKED:
             raise Refused(
                 "The key was not unblocked.", f"It is {key.status}.", "Nothing needs to be done.", code="not_blocked"

@@ -13,19 +13,21 @@ if TYPE_CHECKING:
 
 class RequestQuerySet(models.QuerySet["KeyRequest"]):
     def visible_to(self, viewer: "Viewer") -> Self:
-        """Own requests, and those one may decide on."""
+        """All for admins and auditors; else own requests, and those one may decide on."""
+        if viewer.allows("requests.decide_all") or viewer.allows("keys.view_all"):
+            return self
         return self.filter(
             models.Q(requester=viewer.user) | models.Q(id__in=KeyRequest.objects.decidable_by(viewer).values("id"))
         )
 
     def decidable_by(self, viewer: "Viewer") -> Self:
-        """Requests of others that `viewer` may decide: their teams' for a lead, budgets for finance, all for admins."""
+        """Requests of others that `viewer` may decide: their teams' for a lead, money for finance, all for admins."""
         others = self.exclude(requester=viewer.user)
         if viewer.allows("requests.decide_all"):
             return others
         mine = models.Q(team_id__in=viewer.led_team_ids)
         if viewer.allows("requests.decide_budget"):
-            mine |= models.Q(kind=KeyRequest.Kind.BUDGET)
+            mine |= models.Q(kind=KeyRequest.Kind.BUDGET, quota__metric="usd")
         return others.filter(mine)
 
     def open(self) -> Self:
@@ -33,11 +35,11 @@ class RequestQuerySet(models.QuerySet["KeyRequest"]):
 
 
 class KeyRequest(models.Model):
-    """Somebody asks for a model or for more budget, with a reason and an end date."""
+    """Somebody asks for a model, or for more of a limit, with a reason and an end date."""
 
     class Kind(models.TextChoices):
         MODEL = "model", "A model"
-        BUDGET = "budget", "More budget"
+        BUDGET = "budget", "A higher limit"
 
     class Status(models.TextChoices):
         OPEN = "open", "Waiting"
@@ -52,7 +54,7 @@ class KeyRequest(models.Model):
     key = models.ForeignKey("keys.Key", null=True, blank=True, on_delete=models.CASCADE, related_name="requests")
     model = models.ForeignKey("catalog.Model", null=True, blank=True, on_delete=models.CASCADE, related_name="requests")
     quota = models.ForeignKey("billing.Quota", null=True, blank=True, on_delete=models.CASCADE, related_name="requests")
-    amount_nano_usd = models.BigIntegerField(null=True, blank=True)
+    amount = models.BigIntegerField(null=True, blank=True)  # nano-USD where the quota counts money, else a count
     reason = models.TextField(max_length=2000)
     until = models.DateTimeField()
     refused_request_id = models.CharField(max_length=40, blank=True)
@@ -71,7 +73,7 @@ class KeyRequest(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(kind="model", model__isnull=False)
-                | models.Q(kind="budget", quota__isnull=False, amount_nano_usd__gt=0),
+                | models.Q(kind="budget", quota__isnull=False, amount__gt=0),
                 name="request_names_its_object",
             )
         ]
@@ -89,6 +91,6 @@ class Approval(models.Model):
     approved = models.BooleanField()
     words = models.TextField(max_length=2000, blank=True)
     until = models.DateTimeField(null=True, blank=True)
-    amount_nano_usd = models.BigIntegerField(null=True, blank=True)
+    amount = models.BigIntegerField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     decided_at = models.DateTimeField(default=timezone.now, editable=False)
