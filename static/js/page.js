@@ -1,0 +1,45 @@
+// Small comforts of every page: folded things close, messages can be put away, waiting is marked.
+(() => {
+  "use strict";
+
+  function ready(root) {
+    for (const button of root.querySelectorAll("[data-dismiss][hidden]")) button.hidden = false;
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    ready(document);
+    document.querySelector("[data-focus]")?.focus();
+  });
+
+  document.addEventListener("click", (event) => {
+    event.target.closest("[data-dismiss]")?.parentElement.remove();
+    for (const open of document.querySelectorAll(".at-hint[open], .at-menu[open]")) {
+      if (!open.contains(event.target)) open.open = false;
+    }
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    for (const open of document.querySelectorAll(".at-hint[open], .at-menu[open]")) {
+      open.open = false;
+      open.querySelector("summary").focus();
+    }
+  });
+
+  // htmx: what is being exchanged is busy; a failure is said aloud instead of passing in silence.
+  function busy(event, state) {
+    const target = event.detail.target;
+    if (target && target.matches && !target.matches(".at-live")) target.setAttribute("aria-busy", String(state));
+  }
+
+  document.addEventListener("htmx:beforeRequest", (event) => busy(event, true));
+  document.addEventListener("htmx:afterRequest", (event) => busy(event, false));
+  document.addEventListener("htmx:afterSettle", (event) => ready(event.target));
+  for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
+    document.addEventListener(name, (event) => {
+      if (event.detail.elt.matches(".at-live")) return;
+      const announcer = document.getElementById("announcer");
+      if (announcer) announcer.textContent = "That did not work. Load the page again.";
+    });
+  }
+})();
