@@ -20,7 +20,9 @@ FILES = {
     "hanken-grotesk-ext.woff2": "@fontsource-variable/hanken-grotesk/files/hanken-grotesk-latin-ext-wght-normal.woff2",
     "hanken-grotesk-LICENSE.txt": "@fontsource-variable/hanken-grotesk/LICENSE",
 }
-SOURCE_MAP = re.compile(rb"(/\*|//)# sourceMappingURL=[^\n]*")  # the maps are not copied; a dangling name breaks hashed file names
+SOURCE_MAP = re.compile(
+    rb"(/\*|//)# sourceMappingURL=[^\n]*"
+)  # the maps are not copied; a dangling name breaks hashed file names
 
 
 def icon_names() -> list[str]:

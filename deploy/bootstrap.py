@@ -6,12 +6,12 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
-def main(arguments):
+def main(arguments):  # type: ignore[no-untyped-def] # annotations do not parse on Python 2
     """Run `[--dev] ARGUMENTS...` with the environment's Python; return only on failure."""
     if sys.version_info < (3, 11):  # noqa: UP036 - this is the one file that must run on what it refuses
         sys.stderr.write(
-            "Python %d.%d is too old: Atrium needs 3.11 or newer; install it (Debian: apt-get install python3.11) "
-            "or run make run PYTHON=/path/to/python3.11\n" % sys.version_info[:2]
+            "Python {0}.{1} is too old: Atrium needs 3.11 or newer; install it (Debian: apt-get install python3.11) "
+            "or run make run PYTHON=/path/to/python3.11\n".format(*sys.version_info[:2])
         )
         return 1
     sys.path[0] = ROOT
@@ -21,4 +21,4 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:]))  # type: ignore[no-untyped-call]

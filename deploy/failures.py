@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 DISK_FULL = "The disk is full: {what} needs about 1 GB; free some space and run the same command again."
-READ_ONLY = "Cannot write to {what}: run the command as the owner of that folder, or clone Atrium into a folder of your own."
+READ_ONLY = (
+    "Cannot write to {what}: run the command as the owner of that folder, or clone Atrium into a folder of your own."
+)
 NO_ANSWER = (
     "The {registry} did not answer or did not have what was asked for: check the network or proxy and run the same command "
     "again (details: {log})."

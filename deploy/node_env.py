@@ -38,7 +38,7 @@ def install(stage: str) -> None:
         registry="npm registry",
         log=LOG,
         cwd=ROOT,
-        env={"PATH": f"{python_env.PYTHON.parent}{os.pathsep}{os.environ.get('PATH', '')}"},
+        env={"PATH": f"{python_env.PYTHON.parent}{os.pathsep}{os.environ.get('PATH', '')}", **_company_certificates()},
     )
     stamp.write(NOTE, {"stage": stage, "lock": stamp.digest(LOCK)})
 
@@ -62,6 +62,14 @@ def _system_node_major() -> int:
     done = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
     found = re.match(r"v(\d+)\.", done.stdout)
     return int(found[1]) if found else 0
+
+
+def _company_certificates() -> dict[str, str]:
+    """Node trusts only its own list, where pip asks the system: let both trust what the machine trusts."""
+    bundle = os.environ.get("SSL_CERT_FILE") or "/etc/ssl/certs/ca-certificates.crt"
+    if os.environ.get("NODE_EXTRA_CA_CERTS") or not Path(bundle).is_file():
+        return {}
+    return {"NODE_EXTRA_CA_CERTS": bundle}
 
 
 def _home_is_writable() -> bool:

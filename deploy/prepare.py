@@ -30,7 +30,7 @@ def hand_over(arguments: list[str]) -> int:
         path = f"{python_env.PYTHON.parent}{os.pathsep}{os.environ.get('PATH', '')}"
         environment = {**os.environ, "PATH": path, "VIRTUAL_ENV": str(python_env.HOME)}
         os.chdir(ROOT)
-        os.execve(python_env.PYTHON, [str(python_env.PYTHON), *command], environment)
+        os.execve(python_env.PYTHON, [str(python_env.PYTHON), *command], environment)  # noqa: S606 - becoming the command is the point
     return 0
 
 

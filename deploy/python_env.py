@@ -20,7 +20,18 @@ LOCKS = {
     "node": ROOT / "requirements-node.txt",
 }
 # Bounded, so that a registry that does not answer is reported within two minutes.
-PIP = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--timeout", "20", "--retries", "2")
+PIP = (
+    "-m",
+    "pip",
+    "install",
+    "--quiet",
+    "--disable-pip-version-check",
+    "--no-input",
+    "--timeout",
+    "20",
+    "--retries",
+    "2",
+)
 
 
 def missing(groups: list[str]) -> list[str]:

@@ -1,0 +1,119 @@
+"""Runs the whole test suite twice, on SQLite and on PostgreSQL + Redis, and ends with one summary line for both."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+
+from deploy import python_env
+from deploy.failures import Stop
+from tests.services import browser, postgres, redis, session
+
+COUNTED = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed|warnings?|deselected)")
+LAST_LINE = re.compile(r"=*\s*((?:\d+ [a-z]+(?:, )?)+|no tests ran) in [\d.]+s.*")
+COLOURS = re.compile(r"\x1b\[[\d;]*m")
+ORDER = ("failed", "error", "passed", "skipped", "xfailed", "xpassed", "warning")
+NOTHING_RAN = 5
+# What does not touch the stores runs once; so does the browser, whose pages the second run asks for without one.
+ONCE = "static or browser or deploy"
+
+
+@dataclass
+class Outcome:
+    """What one run of pytest said."""
+
+    code: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    complaints: list[str] = field(default_factory=list)
+
+
+def main(arguments: list[str]) -> int:
+    """Run both halves with pytest's ARGUMENTS (`--soak` first: the long versions); return the exit code."""
+    begun = time.monotonic()
+    soak = arguments[:1] == ["--soak"]
+    chosen = arguments[1:] if soak else arguments
+    length = "soak" if soak else "not soak"
+    session.begin()
+    try:
+        _get_browser()
+        plain = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
+        on_sqlite = _run("SQLite", ["-m", length, *chosen], plain)
+        on_postgres = _run("PostgreSQL and Redis", ["-m", f"{length} and not ({ONCE})", *chosen], plain | _stores())
+    except (Stop, postgres.NoPostgres, redis.NoRedis) as stop:
+        print(stop, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
+    finally:
+        session.end()
+    return _conclude([on_sqlite, on_postgres], time.monotonic() - begun, narrowed=bool(chosen))
+
+
+def _stores() -> dict[str, str]:
+    """Return where the second half keeps its data: the given servers, else our own. Their databases are made for the run."""
+    for given, name in (("DATABASE_URL", "TEST_DATABASE_URL"), ("REDIS_URL", "TEST_REDIS_URL")):
+        if os.environ.get(given, "").startswith(("postgres", "redis")):
+            os.environ.setdefault(name, os.environ[given])
+    return {
+        "ATRIUM_TEST_STORES": "postgres",
+        "DATABASE_URL": postgres.fresh_database(),
+        "REDIS_URL": redis.fresh_redis(),
+    }
+
+
+def _get_browser() -> None:
+    """Root on Debian installs Chromium where it is missing; anybody else is told how."""
+    if browser.find_chromium() is not None:
+        return
+    if os.geteuid() != 0 or not os.path.exists("/usr/bin/apt-get"):
+        raise Stop(browser.MISSING)
+    print("Chromium is missing: installing it with apt-get …", flush=True)
+    python_env.apt_install("chromium")
+
+
+def _run(stores: str, arguments: list[str], environment: dict[str, str]) -> Outcome:
+    print(f"\n== {stores} ==", flush=True)
+    workers = ["-n", str(min(os.cpu_count() or 2, 4)), "--dist", "loadfile"]
+    colour = ["--color=yes"] if sys.stdout.isatty() else []
+    command = [sys.executable, "-m", "pytest", *workers, *colour, *arguments]
+    outcome = Outcome()
+    with subprocess.Popen(command, cwd=python_env.ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout or ():
+            print(line, end="", flush=True)
+            _note(COLOURS.sub("", line).strip(), stores, outcome)
+    outcome.code = process.returncode
+    return outcome
+
+
+def _note(line: str, stores: str, outcome: Outcome) -> None:
+    if line.startswith(("FAILED ", "ERROR ")):
+        outcome.complaints.append(f"{line}  [{stores}]")
+    elif LAST_LINE.fullmatch(line.rstrip("= ")):
+        outcome.counts = {
+            kind.rstrip("s") if kind.startswith(("error", "warn")) else kind: int(n)
+            for n, kind in COUNTED.findall(line)
+        }
+
+
+def _conclude(outcomes: list[Outcome], seconds: float, *, narrowed: bool) -> int:
+    """Print what failed in either run and the sum of both, as pytest would; return the exit code."""
+    accepted = {0, NOTHING_RAN} if narrowed else {0}
+    codes = [outcome.code for outcome in outcomes if outcome.code not in accepted]
+    if narrowed and all(outcome.code == NOTHING_RAN for outcome in outcomes):
+        codes = [NOTHING_RAN]
+    print("\n== both ==")
+    for complaint in (line for outcome in outcomes for line in outcome.complaints):
+        print(complaint)
+    totals = {kind: sum(outcome.counts.get(kind, 0) for outcome in outcomes) for kind in ORDER}
+    words = ", ".join(
+        f"{n} {kind}{'s' if kind in {'error', 'warning'} and n != 1 else ''}" for kind, n in totals.items() if n
+    )
+    print(f" {words or 'no tests ran'} in {seconds:.2f}s ".center(80, "="), flush=True)
+    return max(codes, default=0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

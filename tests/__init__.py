@@ -1,0 +1,1 @@
+"""Behaviour of Atrium, seen from outside; the paths mirror the code's."""

@@ -1,0 +1,1 @@
+"""What tests run against: PostgreSQL, Redis, Chromium, a real Atrium; started when first asked for, never left running."""

