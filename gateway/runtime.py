@@ -1,0 +1,166 @@
+"""Everything a call needs besides itself, in one object: no globals, and each part has an in-memory version for tests."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from gateway.errors import UnavailableError
+from gateway.journal.records import Record
+from gateway.keyring import KeyRing
+from gateway.quotas.interface import MoneyStore, RateStore
+from gateway.snapshot import Snapshot
+from gateway.tokens import Countable
+from gateway.types import CallLine
+from gateway.upstream import Upstream
+
+
+class Clock(Protocol):
+    """Time, passed in so that tests can move it."""
+
+    def now(self) -> float:
+        """Return epoch seconds, UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back, as the event loop's timers count them."""
+        ...
+
+
+class SystemClock:
+    """The clock of this machine."""
+
+    now = staticmethod(time.time)
+    monotonic = staticmethod(time.monotonic)
+
+
+class Journal(Protocol):
+    """Where usage is written before and after each dial. Raises `gateway.journal.frames.JournalError`."""
+
+    def append(self, *records: Record) -> None:
+        """Write the records as one entry."""
+        ...
+
+
+class TokenCounter(Protocol):
+    """Counts tokens where a provider does not say; `gateway.tokens` has the real one."""
+
+    async def count(self, texts: Iterable[str], encoding: str) -> int:
+        """Return the number of tokens of all `texts`. Works off the loop."""
+        ...
+
+    async def count_prompt(self, prompt: Countable, encoding: str) -> int:
+        """Return the number of tokens of a request's prompt. Works off the loop."""
+        ...
+
+
+class Observer(Protocol):
+    """What watches calls: the structured log, metrics, alarms. Must return at once and never raise."""
+
+    def call_ended(self, line: CallLine) -> None:
+        """Take the one line of a call that ended."""
+        ...
+
+    def alarm(self, code: str, subject: str) -> None:
+        """Take note of something an operator must look at; `subject` is an id."""
+        ...
+
+
+class Unobserved:
+    """An observer that keeps nothing."""
+
+    def call_ended(self, line: CallLine) -> None:
+        """Drop the line."""
+
+    def alarm(self, code: str, subject: str) -> None:
+        """Drop the alarm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds that hold for every call. Bytes, seconds, counts."""
+
+    max_body_bytes: int = 20 << 20
+    max_response_bytes: int = 32 << 20
+    max_in_flight: int = 4_000
+    body_timeout_s: float = 15.0  # the whole request body
+    write_timeout_s: float = 60.0  # a client that does not read
+    disconnect_after_s: float = 0.25  # how long a call waits upstream before we listen for a hang-up
+    stale_max_s: float = 120.0  # how old the snapshot and the ring may grow
+
+
+@dataclass(slots=True)
+class Runtime:
+    """One per process. The control plane replaces `snapshot` and moves `fresh_at`; requests only read them."""
+
+    key_ring: KeyRing
+    money: MoneyStore
+    rates: RateStore
+    journal: Journal
+    upstream: Upstream
+    tokens: TokenCounter
+    incarnation: str
+    snapshot: Snapshot | None = None
+    fresh_at: float = 0.0  # monotonic seconds of the last successful look at the change feed
+    clock: Clock = field(default_factory=SystemClock)
+    limits: Limits = field(default_factory=Limits)
+    observer: Observer = field(default_factory=Unobserved)
+    choose: Callable[[], float] = random.random  # in [0, 1): picks among weighted deployments
+    closing: bool = False
+    in_flight: set[asyncio.Task[Any]] = field(default_factory=set)
+    _chores: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    def ready_snapshot(self) -> Snapshot:
+        """Return the snapshot. Raises UnavailableError before the first one, and once it is too old to trust."""
+        snapshot = self.snapshot
+        if snapshot is None:
+            raise UnavailableError(
+                "The gateway is starting and has not read its configuration yet. Try again in a second.",
+                retry_after_s=1,
+            )
+        age_s = self.clock.monotonic() - self.fresh_at
+        if age_s > self.limits.stale_max_s:
+            raise UnavailableError(
+                f"The gateway could not reach its database for {age_s:.0f} seconds and no longer knows which keys are "
+                f"valid. Calls resume by themselves within seconds once it can; tell your platform team if this lasts.",
+                code="stale",
+                retry_after_s=5,
+            )
+        return snapshot
+
+    def admit(self) -> None:
+        """Raise UnavailableError when this process takes no more calls."""
+        if self.closing:
+            raise UnavailableError(
+                "This gateway process is stopping. Try again: another one answers.",
+                code="shutting_down",
+                retry_after_s=1,
+            )
+        if len(self.in_flight) >= self.limits.max_in_flight:
+            raise UnavailableError(
+                f"The gateway already serves {self.limits.max_in_flight} calls, the most it takes. Try again shortly.",
+                code="overloaded",
+                retry_after_s=1,
+            )
+
+    def later(self, chore: Coroutine[Any, Any, Any]) -> None:
+        """Run something that no client waits for; `close` waits for it."""
+        task = asyncio.get_running_loop().create_task(chore)
+        self._chores.add(task)
+        task.add_done_callback(self._chores.discard)
+
+    async def close(self, deadline_s: float = 30.0) -> None:
+        """Take no new calls, let those in flight end within `deadline_s`, cut the rest off, and close the connections."""
+        self.closing = True
+        await self._settled(deadline_s)
+        for task in tuple(self.in_flight):
+            task.cancel()
+        await self._settled(5.0)
+        await self.upstream.close()
+
+    async def _settled(self, deadline_s: float) -> None:
+        until = self.clock.monotonic() + deadline_s
+        while (waiting := self.in_flight | self._chores) and (left := until - self.clock.monotonic()) > 0:
+            await asyncio.wait(waiting, timeout=left)

@@ -1,0 +1,193 @@
+"""The nouns of a call: what came in, what is known about it, what was dialled, what it used."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from gateway.errors import GatewayError
+from gateway.journal.records import Hold
+from gateway.quotas.interface import Reservation
+from gateway.snapshot import DeploymentPolicy, KeyEntry, ModelPolicy, Price, Snapshot, TeamPolicy
+
+if TYPE_CHECKING:
+    from gateway.dialects.members import Members
+    from gateway.endpoints import Endpoint
+    from gateway.watch import Watch
+
+Headers = list[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one attempt, in OpenAI's sense; every other dialect converts into it.
+
+    `input_tokens`: the whole prompt, `cached_tokens` and `cache_write_tokens` included.
+    `cached_tokens`: the part of the prompt that was read from the provider's cache.
+    `cache_write_tokens`: the part of the prompt that was written to the provider's cache.
+    `output_tokens`: everything generated, over all choices, `reasoning_tokens` included.
+    `reasoning_tokens`: the part of the output that was thought and not shown.
+    """
+
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who calls: the key's entry, checked, and its team."""
+
+    key: KeyEntry
+    team: TeamPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedRequest:
+    """What the gateway needs to know of a body; all else stays in `members`, untouched."""
+
+    members: "Members"
+    model: str
+    streamed: bool
+    choices: int  # answers asked for (`n`)
+    output_cap: int | None  # most tokens of one answer, as the client said; None: it did not
+    usage_wanted: bool  # the client asked for the usage chunk of a stream
+    prompt_bound: int  # tokens the prompt cannot exceed; images have a flat bound
+    window_bound: bool  # some input is not visible here (URLs, stored ids): only the context window bounds it
+    extra_output_bound: int = 0  # tokens billed as output beyond the cap, such as a rejected prediction
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What was allowed: this model at this price, under this snapshot."""
+
+    snapshot: Snapshot
+    principal: Principal
+    model: ModelPolicy
+    price: Price
+    request: ParsedRequest
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamRequest:
+    """One outbound HTTP request. Holds the provider's credential: never printed."""
+
+    deployment: DeploymentPolicy
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One dial, or one that is about to be: reserved, journaled and charged on its own."""
+
+    number: int
+    deployment: DeploymentPolicy
+    bound_nano_usd: int
+    bound_input_tokens: int
+    bound_output_tokens: int
+    reservation: Reservation
+    started: float = 0.0  # monotonic
+    opened: bool = False  # an `Opened` stands in the journal
+    closed: bool = False  # so does its `Closed`
+    first_byte: float = 0.0  # monotonic; 0: none came
+    usage: Usage | None = None  # as the provider said
+    fragments: list[bytes] = field(default_factory=list)  # JSON-escaped pieces of what was generated, for counting
+    served: bool = False  # the provider may have worked for us: charged even without an answer
+    estimated: bool = False
+    cost_nano_usd: int = 0
+
+    @property
+    def holds(self) -> tuple[Hold, ...]:
+        """The money that this attempt holds."""
+        return self.reservation.holds
+
+
+class Client(Protocol):
+    """The side that called, whatever server stands in front."""
+
+    started: bool  # the head of the response has been sent
+
+    async def read(self, limit: int) -> bytes:
+        """Return the whole body. Raises TooLargeError beyond `limit` bytes, ClientGoneError when it breaks off."""
+        ...
+
+    async def start(self, status: int, headers: Headers) -> None:
+        """Send the head of a response whose body follows in pieces."""
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """Send a piece; returns when the connection takes more."""
+        ...
+
+    async def finish(self) -> None:
+        """End the body."""
+        ...
+
+    async def respond(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send a whole response."""
+        ...
+
+    async def gone(self) -> None:
+        """Return when the client has hung up."""
+        ...
+
+
+@dataclass(slots=True)
+class Call:
+    """One request on its way through the pipeline. Stages fill it in; nothing of it outlives the call."""
+
+    request_id: str
+    endpoint: "Endpoint"
+    target: str  # the rest of the path where the endpoint has one, such as a model's slug
+    method: str
+    headers: Mapping[bytes, bytes]  # names in lower case
+    client: Client
+    watch: "Watch"
+    at: float  # epoch s
+    started: float  # monotonic
+    portal_url: str = ""
+    principal: Principal | None = None
+    grant: Grant | None = None
+    attempts: list[Attempt] = field(default_factory=list)
+    status: int = 0
+    error: GatewayError | None = None
+
+    @property
+    def attempt(self) -> Attempt | None:
+        """The last attempt, if there was any."""
+        return self.attempts[-1] if self.attempts else None
+
+
+class CallLine(msgspec.Struct, frozen=True):
+    """What the log says of a call: ids, counts and codes."""
+
+    at_ms: int
+    request_id: str
+    endpoint: str
+    method: str
+    status: int
+    code: str
+    source: str  # "gateway" or "provider" for an error, else ""
+    key_id: str
+    team_id: str
+    model_id: str
+    deployment_id: str
+    client: str
+    streamed: bool
+    attempts: int
+    input_tokens: int
+    output_tokens: int
+    cost_nano_usd: int
+    estimated: bool
+    latency_ms: int
+    ttft_ms: int
+    overhead_us: int
+    policy_version: int
+
+
+Handler = Callable[[Call], Awaitable[None]]
