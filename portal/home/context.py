@@ -119,7 +119,8 @@ def marked(groups: list[Group], path: str) -> list[Group]:
     best = max(fitting, key=len, default="")
     here = "page" if best == path else "true"
     return [
-        Group(group.title, tuple(replace(e, here=here) if e.url == best else e for e in group.entries)) for group in groups
+        Group(group.title, tuple(replace(e, here=here) if e.url == best else e for e in group.entries))
+        for group in groups
     ]
 
 

@@ -6,6 +6,12 @@
     for (const button of root.querySelectorAll("[data-dismiss][hidden]")) button.hidden = false;
   }
 
+  function shut(hint) {
+    if (!hint) return;
+    hint.classList.add("is-shut");
+    for (const name of ["mouseleave", "focusout"]) hint.addEventListener(name, () => hint.classList.remove("is-shut"), { once: true });
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
     ready(document);
     document.querySelector("[data-focus]")?.focus();
@@ -13,14 +19,15 @@
 
   document.addEventListener("click", (event) => {
     event.target.closest("[data-dismiss]")?.parentElement.remove();
-    for (const open of document.querySelectorAll(".at-hint[open], .at-menu[open]")) {
+    for (const open of document.querySelectorAll(".at-menu[open]")) {
       if (!open.contains(event.target)) open.open = false;
     }
   });
 
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
-    for (const open of document.querySelectorAll(".at-hint[open], .at-menu[open]")) {
+    shut(document.querySelector(".at-hint:is(:hover, :focus-within)"));
+    for (const open of document.querySelectorAll(".at-menu[open]")) {
       open.open = false;
       open.querySelector("summary").focus();
     }

@@ -19,7 +19,9 @@ def id_for(*parts: str) -> str:
 @register.simple_tag
 def code(text: str, label: str = "", id: str = "", copy: bool = True) -> SafeString:
     """A block of code that can be copied whole."""
-    return render_to_string("components/code.html", {"text": text, "label": label, "id": id or id_for(label, text), "copy": copy})
+    return render_to_string(
+        "components/code.html", {"text": text, "label": label, "id": id or id_for(label, text), "copy": copy}
+    )
 
 
 @register.simple_tag

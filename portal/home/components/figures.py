@@ -66,10 +66,16 @@ def sparkline(values: Sequence[float], label: str) -> SafeString:
         return SafeString("")
     top = max(points) or 1.0
     step = SPARK_WIDTH / (len(points) - 1)
-    places = [(round(i * step, 1), round(SPARK_HEIGHT - 3 - value / top * (SPARK_HEIGHT - 6), 1)) for i, value in enumerate(points)]
+    places = [
+        (round(i * step, 1), round(SPARK_HEIGHT - 3 - value / top * (SPARK_HEIGHT - 6), 1))
+        for i, value in enumerate(points)
+    ]
     line = " ".join(f"{x},{y}" for x, y in places)
     return format_html(
         '<svg class="at-spark" viewBox="0 0 {0} {1}" preserveAspectRatio="none" role="img" aria-label="{2}">'
         '<polygon points="0,{1} {3} {0},{1}"/><polyline points="{3}"/></svg>',
-        SPARK_WIDTH, SPARK_HEIGHT, label, line,
+        SPARK_WIDTH,
+        SPARK_HEIGHT,
+        label,
+        line,
     )

@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 
 register = template.Library()
 
-GROUPS = (forms.RadioSelect, forms.CheckboxSelectMultiple)  # a RadioSelect is a ChoiceWidget whose parts carry the labels
+GROUPS = (forms.RadioSelect, forms.CheckboxSelectMultiple)
 
 
 def kind_of(field: BoundField) -> str:
@@ -34,20 +34,31 @@ def described_by(field: BoundField) -> str:
 
 
 @register.simple_tag
-def field(field: BoundField, prefix: str = "", suffix: str = "", label: str = "", hide_label: bool = False) -> SafeString:
+def field(
+    field: BoundField, prefix: str = "", suffix: str = "", label: str = "", hide_label: bool = False
+) -> SafeString:
     """A form field with its label, hint and error tied together."""
     if field.is_hidden:
         return SafeString(str(field))
     kind = kind_of(field)
     attrs = field.field.widget.attrs
-    wanted = CLASSES[kind] + (" is-invalid" if field.errors else "")
-    attrs["class"] = f"{attrs.get('class', '')} {wanted}".strip() if CLASSES[kind] not in attrs.get("class", "") else attrs["class"]
+    wanted = [CLASSES[kind], "is-invalid"] if field.errors else [CLASSES[kind]]
+    given = str(attrs.get("class", "")).split()
+    attrs["class"] = " ".join([*given, *(name for name in wanted if name not in given)])
     described = described_by(field)
     if described:
         attrs["aria-describedby"] = described
     return render_to_string(
         "components/field.html",
-        {"field": field, "kind": kind, "prefix": prefix, "suffix": suffix, "label": label or field.label, "hide_label": hide_label, "described": described},
+        {
+            "field": field,
+            "kind": kind,
+            "prefix": prefix,
+            "suffix": suffix,
+            "label": label or field.label,
+            "hide_label": hide_label,
+            "described": described,
+        },
     )
 
 
@@ -62,6 +73,9 @@ def error_summary(form: BaseForm) -> SafeString:
     """What is wrong with a form, with links to the fields; nothing when nothing is."""
     if not form.is_bound or not form.errors:
         return SafeString("")
-    wrong: list[dict[str, Any]] = [{"id": form[name].id_for_label, "label": form[name].label, "errors": form[name].errors}
-                                   for name in form.fields if form[name].errors]
+    wrong: list[dict[str, Any]] = [
+        {"id": form[name].id_for_label, "label": form[name].label, "errors": form[name].errors}
+        for name in form.fields
+        if form[name].errors
+    ]
     return render_to_string("components/error_summary.html", {"general": form.non_field_errors(), "wrong": wrong})

@@ -27,5 +27,7 @@ def icon(name: str, label: str = "", size: int = 20) -> SafeString:
     return format_html(
         '<svg class="at-icon" width="{0}" height="{0}" viewBox="0 0 24 24" fill="none" stroke="currentColor" '
         'stroke-width="1.75" stroke-linecap="round" stroke-linejoin="round" focusable="false" {1}>{2}</svg>',
-        size, spoken, shapes(name),
+        size,
+        spoken,
+        shapes(name),
     )

@@ -1,5 +1,6 @@
 """Tags that frame a page: icon, breadcrumbs, header, card, callout, empty state, confirm link, live panel."""
 
+from secrets import token_hex
 from typing import Any
 
 from django import template
@@ -26,12 +27,15 @@ def crumbs(*parts: str) -> SafeString:
 def page_header(content: str, title: str, lead: str = "", eyebrow: str = "") -> SafeString:
     """The page's only `<h1>`, a sentence about it, and its actions (the content of the block)."""
     return render_to_string(
-        "components/page_header.html", {"title": title, "lead": lead, "eyebrow": eyebrow, "actions": SafeString(content.strip())}
+        "components/page_header.html",
+        {"title": title, "lead": lead, "eyebrow": eyebrow, "actions": SafeString(content.strip())},
     )
 
 
 @register.simple_block_tag
-def card(content: str, title: str = "", subtitle: str = "", flush: bool = False, id: str = "", level: int = 2) -> SafeString:
+def card(
+    content: str, title: str = "", subtitle: str = "", flush: bool = False, id: str = "", level: int = 2
+) -> SafeString:
     """A titled surface; `flush` leaves out the inner space, for a table."""
     return render_to_string(
         "components/card.html",
@@ -44,7 +48,12 @@ def callout(content: str, tone: str, title: str = "") -> SafeString:
     """A note that matters here: what, why, what to do."""
     return render_to_string(
         "components/callout.html",
-        {"content": SafeString(content.strip()), "tone": tone, "title": title, "icon": CALLOUT_ICONS.get(tone, "info-circle")},
+        {
+            "content": SafeString(content.strip()),
+            "tone": tone,
+            "title": title,
+            "icon": CALLOUT_ICONS.get(tone, "info-circle"),
+        },
     )
 
 
@@ -53,7 +62,12 @@ def empty(content: str, drawing: str, title: str, words: str = "") -> SafeString
     """An empty state: a drawing, what would be here, and the action that fills it (the content of the block)."""
     return render_to_string(
         "components/empty.html",
-        {"drawing": f"components/drawings/{drawing}.html", "title": title, "words": words, "action": SafeString(content.strip())},
+        {
+            "drawing": f"components/drawings/{drawing}.html",
+            "title": title,
+            "words": words,
+            "action": SafeString(content.strip()),
+        },
     )
 
 
@@ -65,8 +79,8 @@ def drawing(name: str) -> SafeString:
 
 @register.simple_tag
 def hint(words: str, label: str = "What is this?") -> SafeString:
-    """An explanation folded behind a question mark; works without JavaScript."""
-    return render_to_string("components/hint.html", {"words": words, "label": label})
+    """An explanation behind a question mark, shown on hover and focus; phrasing content, so it fits into any sentence."""
+    return render_to_string("components/hint.html", {"words": words, "label": label, "id": f"hint-{token_hex(4)}"})
 
 
 @register.simple_tag
@@ -78,7 +92,9 @@ def confirm_link(label: str, url: str, icon: str = "", css: str = "btn btn-dange
 @register.simple_tag
 def loading(words: str = "Loading") -> SafeString:
     """A turning mark that htmx shows while it waits."""
-    return format_html('<span class="at-loading htmx-indicator" role="status"><span class="at-spinner"></span> {}…</span>', words)
+    return format_html(
+        '<span class="at-loading htmx-indicator" role="status"><span class="at-spinner"></span> {}…</span>', words
+    )
 
 
 @register.simple_tag(takes_context=True)

@@ -66,5 +66,9 @@ def utc(moment: datetime.datetime | datetime.date | None, shape: str = "") -> Sa
 
 
 def _time(moment: datetime.datetime | datetime.date, words: str) -> SafeString:
-    exact = moment.astimezone(datetime.UTC).isoformat(timespec="seconds") if isinstance(moment, datetime.datetime) else moment.isoformat()
+    exact = (
+        moment.astimezone(datetime.UTC).isoformat(timespec="seconds")
+        if isinstance(moment, datetime.datetime)
+        else moment.isoformat()
+    )
     return format_html('<time datetime="{0}" title="{0}">{1}</time>', exact, words)

@@ -45,7 +45,13 @@ def sort_header(
     following = f"-{key}" if state == "ascending" or (numeric and state == "none") else key
     return render_to_string(
         "components/sort_header.html",
-        {"label": label, "numeric": numeric, "state": state, "url": address(request, sort=following, page=None), "target": target},
+        {
+            "label": label,
+            "numeric": numeric,
+            "state": state,
+            "url": address(request, sort=following, page=None),
+            "target": target,
+        },
     )
 
 
@@ -73,15 +79,22 @@ def pagination(context: dict[str, Any], page: Page[Any], target: str = "", param
 def pager(newer: str = "", older: str = "", newer_label: str = "Newer", older_label: str = "Older") -> SafeString:
     """The way on in a list that is not counted."""
     return render_to_string(
-        "components/pager.html", {"newer": newer, "older": older, "newer_label": newer_label, "older_label": older_label}
+        "components/pager.html",
+        {"newer": newer, "older": older, "newer_label": newer_label, "older_label": older_label},
     )
 
 
 @register.simple_block_tag(takes_context=True)
-def filter_bar(context: dict[str, Any], content: str, target: str = "#results", label: str = "Filters", button: str = "Apply") -> SafeString:
+def filter_bar(
+    context: dict[str, Any], content: str, target: str = "#results", label: str = "Filters", button: str = "Apply"
+) -> SafeString:
     """A GET form over a list; with JavaScript it exchanges `target` as one types."""
     request: HttpRequest | None = context.get("request")
-    filtered = any(value for name, value in request.GET.items() if name not in {"page", "sort"}) if request is not None else False
+    filtered = (
+        any(value for name, value in request.GET.items() if name not in {"page", "sort"})
+        if request is not None
+        else False
+    )
     return render_to_string(
         "components/filter_bar.html",
         {
@@ -101,12 +114,18 @@ def search_box(context: dict[str, Any], name: str = "q", label: str = "Search", 
     """A search field that keeps what was typed."""
     request: HttpRequest | None = context.get("request")
     value = request.GET.get(name, "") if request is not None else ""
-    return render_to_string("components/search_box.html", {"name": name, "label": label, "value": value, "placeholder": placeholder})
+    return render_to_string(
+        "components/search_box.html", {"name": name, "label": label, "value": value, "placeholder": placeholder}
+    )
 
 
 @register.simple_tag(takes_context=True)
 def date_range(
-    context: dict[str, Any], name_from: str = "from", name_to: str = "to", value_from: object = "", value_to: object = ""
+    context: dict[str, Any],
+    name_from: str = "from",
+    name_to: str = "to",
+    value_from: object = "",
+    value_to: object = "",
 ) -> SafeString:
     """Two date fields and links to the usual periods (UTC)."""
     request: HttpRequest | None = context.get("request")
@@ -130,7 +149,14 @@ def date_range(
     ]
     return render_to_string(
         "components/date_range.html",
-        {"name_from": name_from, "name_to": name_to, "from": chosen[0], "to": chosen[1], "presets": presets, "today": today.isoformat()},
+        {
+            "name_from": name_from,
+            "name_to": name_to,
+            "from": chosen[0],
+            "to": chosen[1],
+            "presets": presets,
+            "today": today.isoformat(),
+        },
     )
 
 
