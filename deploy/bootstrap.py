@@ -8,7 +8,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 def main(arguments):  # type: ignore[no-untyped-def] # annotations do not parse on Python 2
     """Run `[--dev] ARGUMENTS...` with the environment's Python; return only on failure."""
-    if sys.version_info < (3, 11):  # noqa: UP036 - this is the one file that must run on what it refuses
+    if sys.version_info < (3, 11):
         sys.stderr.write(
             "Python {0}.{1} is too old: Atrium needs 3.11 or newer; install it (Debian: apt-get install python3.11) "
             "or run make run PYTHON=/path/to/python3.11\n".format(*sys.version_info[:2])
