@@ -15,6 +15,7 @@ from gateway.control.database import DatabaseThread
 from gateway.control.drain import Drain, recover
 from gateway.control.keys import DatabaseKeys
 from gateway.control.money import LedgerMoney, wanted_now
+from gateway.control.observe import LoggedCalls
 from gateway.control.refresh import Refresher
 from gateway.errors import StoreUnavailable
 from gateway.ids import new_id
@@ -22,7 +23,7 @@ from gateway.journal.reader import JournalReader
 from gateway.journal.writer import JournalWriter
 from gateway.keyring import KeyRing
 from gateway.quotas.interface import RateStore
-from gateway.runtime import Runtime, SystemClock
+from gateway.runtime import Limits, Runtime, SystemClock
 from gateway.stores.memory import MemoryRates
 from gateway.tokens import TokenCounter
 from gateway.upstream import AiohttpUpstream
@@ -51,7 +52,7 @@ class ControlPlane:
         self.journal = JournalWriter(settings.JOURNAL_DIR, self.incarnation, fsync=settings.JOURNAL_FSYNC)
         self.runtime = Runtime(
             snapshot=await self._database.run(compile_all),
-            key_ring=KeyRing(DatabaseKeys(self._database), settings.KEY_PEPPER, clock),
+            key_ring=KeyRing(DatabaseKeys(self._database), settings.KEY_PEPPER, clock.monotonic),
             money=self.money,
             rates=_rates(),
             journal=self.journal,
@@ -59,7 +60,9 @@ class ControlPlane:
             tokens=TokenCounter(),
             clock=clock,
             incarnation=self.incarnation,
-            stale_max_s=settings.STALE_MAX_S,
+            limits=Limits(stale_max_s=settings.STALE_MAX_S),
+            observer=LoggedCalls(),
+            fresh_at=clock.monotonic(),
         )
         loop = asyncio.get_running_loop()
 
@@ -87,10 +90,10 @@ class ControlPlane:
 
     def state(self) -> dict[str, Any]:
         """Say how this gateway is, for `/healthz` and `/readyz`."""
-        age = self.runtime.clock.now() - self.runtime.fresh_at
+        age = self.runtime.clock.monotonic() - self.runtime.fresh_at
         return {
             "incarnation": self.incarnation,
-            "policy_version": self.runtime.snapshot.version,
+            "policy_version": self.runtime.snapshot.version if self.runtime.snapshot else 0,
             "policy_age_s": round(age, 1),
             "journal_backlog_bytes": max(0, self.journal.end - self.drain.offset),
             "journal_alarms": self.drain.alarms,

@@ -68,11 +68,12 @@ class Refresher:
 
     async def _once(self) -> None:
         old = self._runtime.snapshot
+        assert old is not None, "the plane compiles the first snapshot"
         try:
             news = await self._database.run(read_news, old.version)
             if news.version != old.version:
                 await self._apply(old, news)
-            self._runtime.fresh_at = self._runtime.clock.now()
+            self._runtime.fresh_at = self._runtime.clock.monotonic()
             self.failed = 0
         except DatabaseError as error:
             self._alarm("the database cannot be read", error)

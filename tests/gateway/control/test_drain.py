@@ -1,0 +1,145 @@
+"""From the journal to the database: every attempt once, whatever dies in between."""
+
+from pathlib import Path
+
+import pytest
+from django.db import DatabaseError
+from pytest import MonkeyPatch
+
+from billing import escrow
+from billing.escrow import Ask
+from billing.models import Balance, DirtyHour, JournalOffset, Quota, UsageEvent
+from gateway.control import drain as drain_module
+from gateway.control.drain import Drain, recover
+from gateway.journal.reader import JournalReader
+from gateway.journal.records import Closed, Hold, Opened
+from gateway.journal.writer import JournalWriter
+
+AT_MS = 1_790_000_000_000
+PERIOD = 1_788_220_800
+
+
+def opened(number: int, *, holds: tuple[Hold, ...] = (), bound: int = 500) -> Opened:
+    return Opened(
+        request_id=f"req_{number}", attempt=1, at_ms=AT_MS + number, incarnation="gw_1", team_id="team_a", user_id="user_a",
+        key_id="key_a", application_id=None, model_id="mdl_a", deployment_id="dep_a", provider_id="prov_a",
+        endpoint="chat.completions", streamed=False, client="openai-python/2.1", policy_version=3, price_id="price_a",
+        bound_nano_usd=bound, bound_input_tokens=40, bound_output_tokens=60, holds=holds,
+    )  # fmt: skip
+
+
+def closed(number: int, *, cost: int = 120) -> Closed:
+    return Closed(
+        request_id=f"req_{number}", attempt=1, at_ms=AT_MS + number + 50, status=200, code="", input_tokens=10, cached_tokens=2,
+        cache_write_tokens=0, output_tokens=20, reasoning_tokens=0, cost_nano_usd=cost, latency_ms=50, ttft_ms=20,
+        overhead_us=300, estimated=False,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def journal(tmp_path: Path):  # type: ignore[no-untyped-def]
+    writer = JournalWriter(tmp_path, "gw_1")
+    yield writer
+    writer.close()
+
+
+@pytest.fixture
+def quota(db: None) -> Quota:
+    return Quota.objects.create(scope_kind="team", scope_id="team_a", metric="usd", window="month", capacity=10_000)
+
+
+def drained(tmp_path: Path) -> Drain:
+    return Drain(JournalReader(tmp_path, "gw_1"))
+
+
+@pytest.mark.django_db
+def test_an_attempt_becomes_one_event_and_marks_its_hour(journal: JournalWriter, tmp_path: Path) -> None:
+    journal.append(opened(1))
+    journal.append(closed(1))
+    drain = drained(tmp_path)
+    assert drain.step() == 2 and drain.step() == 0
+    event = UsageEvent.objects.get()
+    assert (event.request_id, event.cost_nano_usd, event.input_tokens, event.cached_tokens) == ("req_1", 120, 10, 2)
+    assert (event.status, event.estimated, event.client) == (200, False, "openai-python/2.1")
+    assert str(event.month) == "2026-09-01"
+    assert DirtyHour.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_entries_interleave_and_come_in_pieces(journal: JournalWriter, tmp_path: Path) -> None:
+    drain = drained(tmp_path)
+    journal.append(opened(1))
+    journal.append(opened(2))
+    drain.step()
+    assert not UsageEvent.objects.exists()
+    journal.append(closed(2), opened(3))
+    drain.step()
+    journal.append(closed(1))
+    journal.append(closed(3))
+    drain.step()
+    assert set(UsageEvent.objects.values_list("request_id", flat=True)) == {"req_1", "req_2", "req_3"}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("steps_before_death", [0, 1, 2, 3])
+def test_death_at_any_step_neither_loses_nor_doubles(
+    journal: JournalWriter, tmp_path: Path, quota: Quota, steps_before_death: int
+) -> None:
+    escrow.lease("gw_1", [Ask(quota.pk, PERIOD, 10_000, 2_000)])
+    hold = (Hold(quota.pk, PERIOD, 500),)
+    batches = [[opened(1, holds=hold), opened(2, holds=hold)], [closed(1), opened(3, holds=hold)], [closed(3)]]
+    first = drained(tmp_path)
+    for number, batch in enumerate(batches):
+        journal.append(*batch)
+        if number < steps_before_death:
+            first.step()
+    journal.close()
+    assert recover(tmp_path) == ["gw_1"]
+    assert recover(tmp_path) == []
+    rows = dict(UsageEvent.objects.values_list("request_id", "cost_nano_usd"))
+    assert rows == {"req_1": 120, "req_2": 500, "req_3": 120}, "what has no end is charged its bound"
+    lost = UsageEvent.objects.get(request_id="req_2")
+    assert lost.estimated and lost.code == "recovered"
+    balance = Balance.objects.get()
+    assert (balance.settled, balance.leased) == (740, 0)
+    assert JournalOffset.objects.get().finished
+    assert not list(tmp_path.glob("*.journal"))
+
+
+@pytest.mark.django_db
+def test_a_living_process_is_left_alone(journal: JournalWriter, tmp_path: Path) -> None:
+    journal.append(opened(1))
+    assert recover(tmp_path) == []
+    assert not UsageEvent.objects.exists()
+
+
+@pytest.mark.django_db
+def test_an_outage_of_the_database_is_survived(journal: JournalWriter, tmp_path: Path, monkeypatch: MonkeyPatch) -> None:
+    journal.append(opened(1), closed(1))
+    drain = drained(tmp_path)
+    working = drain_module.ingest
+
+    def broken(*args: object, **kwargs: object) -> None:
+        raise DatabaseError("gone")
+
+    monkeypatch.setattr(drain_module, "ingest", broken)
+    with pytest.raises(DatabaseError):
+        drain.step()
+    monkeypatch.setattr(drain_module, "ingest", working)
+    drain.step()
+    assert UsageEvent.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_damage_is_passed_over_with_an_alarm(journal: JournalWriter, tmp_path: Path) -> None:
+    for number in range(3):
+        journal.append(opened(number), closed(number))
+    file = next(tmp_path.glob("*.journal"))
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    file.write_bytes(data)
+    drain = drained(tmp_path)
+    while drain.step():
+        pass
+    assert drain.alarms == 1
+    assert UsageEvent.objects.count() == 2
