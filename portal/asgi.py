@@ -35,7 +35,7 @@ class Atrium:
     """Sends each connection where it belongs, and starts and stops the gateway with the server."""
 
     def __init__(self) -> None:
-        self._django: App | None = None if settings.SERVE == "gateway" else get_asgi_application()
+        self._django: Any = None if settings.SERVE == "gateway" else get_asgi_application()
         self._plane: ControlPlane | None = None if settings.SERVE == "portal" else ControlPlane()
         self._gateway: GatewayApp | None = None
 

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 HELD = timedelta(seconds=15)
 
 
-class LockedScheduler(Scheduler):  # type: ignore[misc]  # Celery is untyped
+class LockedScheduler(Scheduler):
     """Celery's in-memory scheduler under a lease in the database: the schedules themselves are code."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -7,7 +7,7 @@ from django.utils import timezone
 from billing.labels import RESOLVERS, labels
 from billing.models import Balance, Quota, QuotaExtra
 from gateway.money import format_usd
-from portal.people.audit import Actor, recorded
+from portal.people.audit import Actor, Trail, recorded
 
 LARGEST = 9_000_000_000 * 10**9  # gateway.money.MAX_USD in nano-USD: leaves room in 64 bits
 WINDOWS: dict[str, tuple[str, ...]] = {
@@ -63,7 +63,7 @@ def set_quota(*, actor: Actor, scope_kind: str, scope_id: str, metric: str, wind
             trail.before = described(quota)
             Quota.objects.filter(pk=quota.pk).update(capacity=capacity)
             quota.capacity = capacity
-        trail.changed("quota", quota.pk)
+        publish(trail, quota)
     return quota
 
 
@@ -72,7 +72,7 @@ def remove_quota(*, actor: Actor, quota: Quota) -> None:
     with recorded(actor, "quota:remove", quota, team_id=team_of(quota)) as trail:
         list(Balance.objects.select_for_update().filter(quota=quota).order_by("id").values_list("id"))
         trail.before = described(quota)
-        trail.changed("quota", quota.pk)
+        publish(trail, quota)
         Quota.objects.filter(pk=quota.pk).delete()
 
 
@@ -85,7 +85,7 @@ def add_extra(*, actor: Actor, quota: Quota, amount: int, until: datetime, reque
     with recorded(actor, "quota:add_extra", quota, team_id=team_of(quota)) as trail:
         extra = QuotaExtra.objects.create(quota=quota, amount=amount, until=until, request_id=request_id)
         trail.after = {"extra": extra.pk, "amount": shown(quota.metric, amount), "until": until.isoformat()}
-        trail.changed("quota", quota.pk)
+        publish(trail, quota)
     return extra
 
 
@@ -100,7 +100,14 @@ def end_extra(*, actor: Actor, extra: QuotaExtra) -> None:
         amount = shown(quota.metric, extra.amount)
         trail.before = {"extra": extra.pk, "amount": amount, "until": extra.until.isoformat()}
         trail.after = {"extra": extra.pk, "ended": now.isoformat()}
-        trail.changed("quota", quota.pk)
+        publish(trail, quota)
+
+
+def publish(trail: Trail, quota: Quota) -> None:
+    """Name the quota in the feed, and for a key's own quota the key: the gateway keeps those with the key."""
+    trail.changed("quota", quota.pk)
+    if quota.scope_kind == Quota.Scope.KEY:
+        trail.changed("key", quota.scope_id)
 
 
 def described(quota: Quota) -> dict[str, str]:

@@ -2,10 +2,10 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, time
-from typing import cast
+from typing import TypeVar, cast
 
 from django.conf import settings
 from django.db.models import Prefetch, QuerySet
@@ -19,6 +19,8 @@ from gateway.snapshot import UNSET, QuotaPolicy, Snapshot
 from portal.people.models import Revision, Team
 
 log = logging.getLogger(__name__)
+
+Policy = TypeVar("Policy", policy.ModelPolicy, policy.TeamPolicy)
 
 KEY_SCOPE = Quota.Scope.KEY  # quotas of keys are loaded with the key: 500,000 keys cost the snapshot nothing
 
@@ -69,7 +71,7 @@ def key_quotas(key_id: str) -> tuple[QuotaPolicy, ...]:
     return tuple(_quotas(Quota.objects.filter(scope_kind=KEY_SCOPE, scope_id=key_id)))
 
 
-def _exchanged(old, ids, found):  # type: ignore[no-untyped-def]  # generic over kinds of policy
+def _exchanged(old: Mapping[str, Policy], ids: set[str], found: Iterable[Policy]) -> dict[str, Policy]:
     kept = {id_: entity for id_, entity in old.items() if id_ not in ids}
     return kept | {entity.id: entity for entity in found}
 

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from typing import Any, ParamSpec, TypeVar
+from functools import partial
+from typing import ParamSpec, TypeVar
 
 from django.db import connection
 
@@ -18,20 +19,20 @@ class DatabaseThread(Executor):
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        return self._pool.submit(self._guarded, fn, *args, **kwargs)
+        return self._pool.submit(_guarded, partial(fn, *args, **kwargs))
 
-    async def run(self, fn: Callable[P, T], *args: P.args) -> T:
+    async def run(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Await `fn` on the thread. Database errors come through as they are."""
-        return await asyncio.wrap_future(self.submit(fn, *args))
+        return await asyncio.wrap_future(self.submit(fn, *args, **kwargs))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         self._pool.submit(connection.close)
         self._pool.shutdown(wait=wait, cancel_futures=cancel_futures)
 
-    @staticmethod
-    def _guarded(fn: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        try:
-            return fn(*args, **kwargs)
-        except Exception:
-            connection.close()
-            raise
+
+def _guarded(work: Callable[[], T]) -> T:
+    try:
+        return work()
+    except Exception:
+        connection.close()
+        raise

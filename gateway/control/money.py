@@ -2,19 +2,23 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import ParamSpec, TypeVar
 
 from django.db import DatabaseError
 
 from billing import escrow
 from billing.escrow import Ask, Slot, Standing
+from gateway.control.database import DatabaseThread
 from gateway.errors import StoreUnavailable
 from gateway.journal.records import Hold
 from gateway.quotas.interface import Granted, Remaining
 from gateway.quotas.window import bounds_of
 from gateway.snapshot import QuotaPolicy
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 WAIT_S = 0.5  # how long a call waits for others to give back, before it is refused
 RETRY_S = 0.05
@@ -42,9 +46,9 @@ class LedgerMoney:
     Fails closed: when the ledger cannot be asked and the lease does not suffice, `StoreUnavailable`.
     """
 
-    def __init__(self, incarnation: str, executor: Executor, now: Callable[[], float], time_zone: str) -> None:
+    def __init__(self, incarnation: str, database: DatabaseThread, now: Callable[[], float], time_zone: str) -> None:
         self._incarnation = incarnation
-        self._executor = executor
+        self._database = database
         self._now = now
         self._time_zone = time_zone
         self._local: dict[Slot, Local] = {}
@@ -76,10 +80,7 @@ class LedgerMoney:
     async def peek(self, quotas: Sequence[QuotaPolicy]) -> list[Remaining]:
         """Say what is left of each, as the ledger sees it now; spending that is not settled yet counts."""
         slots = {self._slot(quota) for quota in quotas}
-        try:
-            found = await asyncio.get_running_loop().run_in_executor(self._executor, escrow.standings, slots)
-        except DatabaseError as error:
-            raise StoreUnavailable("what is left of the budget") from error
+        found = await self._in_ledger(escrow.standings, slots)
         for slot, standing in found.items():
             self._local.setdefault(slot, Local()).elsewhere = self._elsewhere(slot, standing)
         return [self._remaining(quota) for quota in quotas]
@@ -134,11 +135,15 @@ class LedgerMoney:
             self._local[ask.quota_id, ask.period].leased += ask.need
         return refused
 
-    async def _in_ledger(self, function: Callable, *args: object):  # type: ignore[no-untyped-def,type-arg]  # passes through
+    async def _in_ledger(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, function, *args)
+            return await self._database.run(function, *args, **kwargs)
         except DatabaseError as error:
-            raise StoreUnavailable("the ledger of budgets") from error
+            raise StoreUnavailable(
+                "The ledger of budgets cannot be reached, and what this gateway holds of it does not cover this call. "
+                "Try again in a few seconds; tell your platform team if it lasts.",
+                retry_after_s=2,
+            ) from error
 
     def _elsewhere(self, slot: Slot, standing: Standing) -> int:
         return standing.settled + standing.leased - self._local.setdefault(slot, Local()).leased

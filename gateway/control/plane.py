@@ -24,7 +24,7 @@ from gateway.journal.writer import JournalWriter
 from gateway.keyring import KeyRing
 from gateway.quotas.interface import RateStore
 from gateway.runtime import Limits, Runtime, SystemClock
-from gateway.stores.memory import MemoryRates
+from gateway.stores.memory import MemoryRateStore
 from gateway.tokens import TokenCounter
 from gateway.upstream import AiohttpUpstream
 
@@ -126,7 +126,7 @@ class ControlPlane:
 
 def _rates() -> RateStore:
     if not settings.REDIS_URL:
-        return MemoryRates()
-    from gateway.stores.redis import RedisRates  # needs a Redis client only here
+        return MemoryRateStore()
+    from gateway.stores.redis import RedisRateStore  # needs a Redis client only here
 
-    return RedisRates(settings.REDIS_URL)
+    return RedisRateStore(settings.REDIS_URL)

@@ -54,7 +54,7 @@ def current_viewer(request: HttpRequest) -> Viewer:
         return cast(Viewer, kept)
     if not request.user.is_authenticated or not request.user.is_active:
         raise PermissionDenied("Sign in first.")
-    viewer = viewer_of(cast(User, request.user))
+    viewer = viewer_of(request.user)
     request.atrium_viewer = viewer  # type: ignore[attr-defined]  # kept for the life of the request
     return viewer
 
