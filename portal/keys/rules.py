@@ -8,11 +8,12 @@ from django.utils import timezone
 
 from billing.actions.quotas import QuotaError, check_quota
 from billing.models import Quota
-from catalog.access import models_of_team
+from catalog.access import usable_by
 from catalog.models import Model
 from gateway.money import format_usd
 from portal.keys.models import Key
 from portal.keys.refusal import Refused
+from portal.people.access import viewer_of
 from portal.people.models import Membership, Team, User
 
 Limit = tuple[str, str, int]  # metric, window, capacity (nano-USD for usd, else a count)
@@ -48,9 +49,9 @@ def check_team(owner: User, team: Team) -> None:
         )
 
 
-def check_models(team: Team, models: Iterable[Model]) -> None:
-    """Refuse models that the team may not use."""
-    usable = {model.pk for model in models_of_team(team)}
+def check_models(owner: User, team: Team, models: Iterable[Model]) -> None:
+    """Refuse models that neither the team may use nor an exception opens to the owner."""
+    usable = {model.pk for model in usable_by(viewer_of(owner), team)}
     beyond = sorted(model.slug for model in models if model.pk not in usable)
     if beyond:
         raise Refused(

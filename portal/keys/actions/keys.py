@@ -14,6 +14,7 @@ from portal.keys import rules
 from portal.keys.actions.secrets import draw_secret
 from portal.keys.authority import check_manages, check_stops
 from portal.keys.models import Key, KeyModel, KeySecret
+from portal.keys.notices import tell
 from portal.keys.refusal import Refused
 from portal.keys.rules import Limit
 from portal.people.audit import Actor, recorded
@@ -44,7 +45,8 @@ def mint_key(
     with recorded(actor, "key:mint", team_id=team.pk) as trail:
         User.objects.select_for_update().get(pk=owner.pk)  # two keys of one name cannot be minted at once
         check_minter(actor, owner, team, kind, application)
-        end_expired(owner=owner, name=name)
+        for expired in Key.objects.filter(owner=owner, ended_at__isnull=True, expires_at__lte=timezone.now()):
+            end_key(Actor("task"), expired)
         name = rules.check_name(owner, name)
         rules.check_expiry(expires_at)
         if chosen is not None:
@@ -52,7 +54,7 @@ def mint_key(
                 raise Refused(
                     "The key could call nothing.", "No model is chosen.", "Choose at least one.", field="models"
                 )
-            rules.check_models(team, chosen)
+            rules.check_models(owner, team, chosen)
         rules.check_limits(team, limits)
         long_lived = expires_at - timezone.now() > timedelta(days=settings.KEY_ROTATE_DAYS)
         key = Key.objects.create(
@@ -139,10 +141,20 @@ def locked(key: Key) -> Key:
     return Key.objects.select_for_update(of=("self",)).select_related("owner", "team", "application").get(pk=key.pk)
 
 
-def end_expired(**which: Any) -> int:
-    """Put a mark on keys whose time has run out, so that their names are free again; returns how many."""
-    now = timezone.now()
-    return Key.objects.filter(ended_at__isnull=True, expires_at__lte=now, **which).update(ended_at=now)
+def end_key(actor: Actor, key: Key) -> bool:
+    """Write down that a key's time has run out and tell its owner: its name is free again."""
+    with recorded(actor, "key:expire", key, team_id=key.team_id) as trail:
+        key = locked(key)
+        if key.ended_at is not None or key.expires_at > timezone.now():
+            trail.skip()
+            return False
+        Key.objects.filter(pk=key.pk).update(ended_at=timezone.now())
+        trail.after = {"expired_at": key.expires_at.isoformat()}
+        trail.changed("key", key.pk)
+        if key.owner.status == User.Status.ACTIVE:
+            words = f'Your key "{key.name}" has expired. Mint a new one if you still need it.'
+            tell(key.owner, f"key-expired:{key.pk}", words, f"/keys/{key.pk}")
+    return True
 
 
 def revoke_key(*, actor: Actor, key: Key, reason: str = "") -> bool:

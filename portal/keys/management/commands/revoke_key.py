@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from portal.keys.actions.bulk import revoke_keys_of_person, revoke_keys_of_team
 from portal.keys.actions.keys import revoke_key
-from portal.keys.models import Key
 from portal.keys.reading import keys_named
 from portal.keys.refusal import Refused
 from portal.people.audit import Actor
@@ -31,29 +31,26 @@ class Command(BaseCommand):
         if sum(bool(options[name]) for name in ("key", "team", "user")) != 1:
             raise CommandError("Say which: a key (id or prefix), --team SLUG or --user ADDRESS; exactly one of them.")
         try:
-            keys = chosen(options)
+            revoked = revoke(options)
         except Refused as refused:
             raise CommandError(str(refused)) from None
-        actor = Actor("command")
-        revoked = [key for key in keys if revoke_key(actor=actor, key=key, reason=options["reason"])]
-        for key in revoked:
-            self.stderr.write(f"revoked {key.pk} ({key.name})")
-        self.stdout.write(f"{len(revoked)} revoked, {len(keys) - len(revoked)} were revoked before.")
+        self.stdout.write(f"{revoked} revoked." if revoked else "Nothing to revoke: it was done before.")
 
 
-def chosen(options: dict[str, Any]) -> list[Key]:
-    """Return the keys that the options name. Raises CommandError or `Refused`."""
+def revoke(options: dict[str, Any]) -> int:
+    """Revoke what the options name; returns how many. Raises CommandError or `Refused`."""
+    actor, reason = Actor("command"), options["reason"]
     if options["team"]:
         team = Team.objects.filter(slug=options["team"]).first()
         if team is None:
             raise CommandError(f'There is no team "{options["team"]}".')
-        return list(Key.objects.filter(team=team).exclude(status=Key.Status.REVOKED))
+        return revoke_keys_of_team(actor=actor, team=team, reason=reason)
     if options["user"]:
-        owner = User.objects.with_email(options["user"]).first()
-        if owner is None:
+        person = User.objects.with_email(options["user"]).first()
+        if person is None:
             raise CommandError(f'Nobody has the address "{options["user"]}".')
-        return list(Key.objects.filter(owner=owner).exclude(status=Key.Status.REVOKED))
+        return revoke_keys_of_person(actor=actor, person=person, reason=reason)
     keys = keys_named(options["key"])
     if len(keys) > 1:
         raise CommandError(f"Several keys begin like that: {', '.join(key.pk for key in keys)}. Give an id.")
-    return keys
+    return int(revoke_key(actor=actor, key=keys[0], reason=reason))
