@@ -1,0 +1,203 @@
+"""Make the database say what a file says: one transaction, through the same actions as the pages."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from billing.actions.quotas import QuotaError, remove_quota, set_quota
+from billing.models import Quota
+from catalog.actions.access import set_team_models
+from catalog.actions.models import change_model, create_model, set_deployments
+from catalog.actions.prices import set_price
+from catalog.actions.providers import (
+    change_provider,
+    create_provider,
+    remove_credential,
+    remove_provider,
+    set_credential,
+)
+from catalog.models import Model, Price, Provider
+from portal.config.check import check
+from portal.config.document import BadConfig
+from portal.config.plan import differences
+from portal.config.read import read
+from portal.config.state import state
+from portal.config.wanted import Wanted, WantedModel, WantedPerson, WantedPrice, WantedProvider, WantedQuota, WantedTeam
+from portal.people.actions.people import invite_person, set_roles
+from portal.people.actions.rules import PeopleRefused
+from portal.people.actions.teams import change_team, create_team, remove_member, set_member
+from portal.people.audit import Actor
+from portal.people.models import GlobalRole, Membership, Revision, Team, User
+
+CONFIG = GlobalRole.Source.CONFIG
+
+
+def apply(text: str, *, actor: Actor, dry_run: bool = False) -> list[str]:
+    """Apply a configuration file, and return what changed (see `plan.differences`); nothing when all is so already.
+
+    Raises BadConfig with every mistake; then, and with `dry_run`, nothing is changed.
+    """
+    wanted, mistakes = read(text)
+    with transaction.atomic():
+        Revision.objects.select_for_update().get(id=1)  # one file at a time
+        mistakes += check(wanted, mistakes)
+        before = state(wanted) if not mistakes else {}
+        mistakes = mistakes or _Applying(actor).run(wanted)
+        if mistakes:
+            raise BadConfig(mistakes)
+        lines = differences(before, state(wanted))
+        if dry_run:
+            transaction.set_rollback(True)
+    return lines
+
+
+class _Applying:
+    """One run of the actions. What an action refuses is noted with its path, and the run goes on to find more."""
+
+    def __init__(self, actor: Actor) -> None:
+        self.actor = actor
+        self.mistakes: list[str] = []
+
+    def run(self, wanted: Wanted) -> list[str]:
+        """Call the actions in the order in which things depend on each other; return the mistakes."""
+        for slug, provider in wanted.providers.items():
+            if provider.get("state") != "absent":
+                with self._at(f"providers.{slug}"):
+                    self._provider(slug, provider)
+        for slug, model in wanted.models.items():
+            with self._at(f"models.{slug}"):
+                self._model(slug, model)
+        for email, person in wanted.people.items():
+            with self._at(f"people.{email}"):
+                self._person(email, person)
+        for slug, team in wanted.teams.items():
+            with self._at(f"teams.{slug}"):
+                self._team(slug, team)
+        if wanted.organisation_quotas is not None:
+            self._quotas("organisation", settings.ORGANISATION_ID, wanted.organisation_quotas, "organisation")
+        for slug, provider in wanted.providers.items():
+            if provider.get("state") == "absent":
+                with self._at(f"providers.{slug}.state"):
+                    for row in Provider.objects.filter(slug=slug):
+                        remove_provider(actor=self.actor, provider=row)
+        return self.mistakes
+
+    @contextmanager
+    def _at(self, path: str) -> Iterator[None]:
+        try:
+            with transaction.atomic():
+                yield
+        except ValidationError as refused:
+            if hasattr(refused, "error_dict"):
+                found = refused.message_dict.items()
+                self.mistakes += [f"{path}.{field}: {words}" for field, all_words in found for words in all_words]
+            else:
+                self.mistakes += [f"{path}: {words}" for words in refused.messages]
+        except (QuotaError, PeopleRefused, PermissionDenied) as refused:
+            self.mistakes.append(f"{path}: {refused}")
+
+    def _provider(self, slug: str, fields: WantedProvider) -> None:
+        row = Provider.objects.filter(slug=slug).first()
+        plain: dict[str, Any] = {name: value for name, value in fields.items() if name not in {"credential", "state"}}
+        if row is None:
+            row = create_provider(actor=self.actor, slug=slug, **plain)
+        else:
+            row = change_provider(actor=self.actor, provider=row, **plain)
+        if "credential" not in fields:
+            return
+        credential = fields["credential"]
+        if credential is None:
+            remove_credential(actor=self.actor, provider=row)
+        elif "sealed" not in credential:
+            set_credential(
+                actor=self.actor, provider=row,
+                value=credential.get("value"), env=credential.get("env"), file=credential.get("file"),
+            )  # fmt: skip
+
+    def _model(self, slug: str, fields: WantedModel) -> None:
+        special = {"name", "price", "deployments", "quotas"}
+        plain: dict[str, Any] = {name: value for name, value in fields.items() if name not in special}
+        if "name" in fields:
+            plain["display_name"] = fields["name"]
+        row = Model.objects.filter(slug=slug).first()
+        if row is None:
+            plain.setdefault("max_output_tokens", plain["context_tokens"])
+            row = create_model(actor=self.actor, slug=slug, **plain)
+        else:
+            row = change_model(actor=self.actor, model=row, **plain)
+        for price in fields.get("price", []):
+            self._price(row, price)
+        if "deployments" in fields:
+            names = {place["provider"] for place in fields["deployments"]}
+            providers = {provider.slug: provider for provider in Provider.objects.filter(slug__in=names)}
+            places = [
+                (providers[place["provider"]], place["model"], place["weight"], place["enabled"])
+                for place in fields["deployments"]
+            ]
+            set_deployments(actor=self.actor, model=row, deployments=places)
+        if "quotas" in fields:
+            self._quotas("model", row.pk, fields["quotas"], f"models.{slug}")
+
+    def _price(self, model: Model, price: WantedPrice) -> None:
+        """Without a moment: from now on, unless these rates are in force already."""
+        rates: dict[str, Any] = {
+            "input": price.get("input", 0), "output": price.get("output", 0),
+            "cached_input": price.get("cached_input"), "cache_write": price.get("cache_write"),
+            "request": price.get("request", 0), "free": price.get("free", False),
+        }  # fmt: skip
+        moment = price.get("effective_from")
+        if moment is None:
+            now = Price.objects.filter(model=model).in_force(timezone.now()).first()
+            if now and all(getattr(now, name) == value for name, value in rates.items()):
+                return
+        set_price(actor=self.actor, model=model, effective_from=moment, source=price.get("source", ""), **rates)
+
+    def _person(self, email: str, fields: WantedPerson) -> None:
+        person = invite_person(actor=self.actor, email=email, name=fields.get("name", ""))
+        if "roles" in fields:
+            set_roles(actor=self.actor, person=person, roles=set(fields["roles"]), source=CONFIG)
+        if "quotas" in fields:
+            self._quotas("user", person.pk, fields["quotas"], f"people.{email}")
+
+    def _team(self, slug: str, fields: WantedTeam) -> None:
+        row = Team.objects.filter(slug=slug).first()
+        if row is None:
+            code = fields.get("cost_centre", "")
+            row = create_team(actor=self.actor, slug=slug, name=fields.get("name", slug), cost_centre_code=code)
+        row = change_team(
+            actor=self.actor, team=row, name=fields.get("name"), cost_centre_code=fields.get("cost_centre"),
+            status=fields.get("status"),
+        )  # fmt: skip
+        if "leads" in fields:
+            self._members(row, fields["leads"], Membership.Role.LEAD, keep=fields.get("members", []))
+        if "members" in fields:
+            self._members(row, fields["members"], Membership.Role.MEMBER, keep=fields.get("leads", []))
+        if "models" in fields:
+            set_team_models(actor=self.actor, team=row, models=Model.objects.filter(slug__in=fields["models"]))
+        if "quotas" in fields:
+            self._quotas("team", row.pk, fields["quotas"], f"teams.{slug}")
+
+    def _members(self, team: Team, emails: list[str], role: str, *, keep: list[str]) -> None:
+        """Add who is listed; take out who was listed before and is not any more (who came otherwise stays)."""
+        for email in emails:
+            person = invite_person(actor=self.actor, email=email)
+            set_member(actor=self.actor, team=team, person=person, role=role, source=CONFIG)
+        listed = {*emails, *keep}
+        for person in User.objects.filter(memberships__team=team, memberships__role=role, memberships__source=CONFIG):
+            if person.email.lower() not in listed:
+                remove_member(actor=self.actor, team=team, person=person)
+
+    def _quotas(self, scope_kind: str, scope_id: str, quotas: list[WantedQuota], path: str) -> None:
+        """Make `quotas` the whole list of limits of this scope."""
+        listed = {(quota["metric"], quota["window"]) for quota in quotas}
+        for standing in Quota.objects.filter(scope_kind=scope_kind, scope_id=scope_id):
+            if (standing.metric, standing.window) not in listed:
+                remove_quota(actor=self.actor, quota=standing)
+        for n, quota in enumerate(quotas):
+            with self._at(f"{path}.quotas[{n}]"):
+                set_quota(actor=self.actor, scope_kind=scope_kind, scope_id=scope_id, **quota)

@@ -1,0 +1,99 @@
+"""The database as a configuration file that `apply` takes without a change."""
+
+from typing import Any
+
+import yaml
+
+from portal.config.state import Tree, state
+
+HEAD = "# What Atrium is configured to do. Secrets stored in the database are not in here: {sealed: true} leaves them as they are.\n"
+
+
+class Flow(dict[str, Any]):
+    """A mapping that is written on one line."""
+
+
+class FlowList(list[Any]):
+    """A list that is written on one line."""
+
+
+class _Dumper(yaml.SafeDumper):
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
+
+
+_Dumper.add_representer(Flow, lambda dumper, data: dumper.represent_mapping("tag:yaml.org,2002:map", data, True))
+_Dumper.add_representer(FlowList, lambda dumper, data: dumper.represent_sequence("tag:yaml.org,2002:seq", data, True))
+
+
+def export() -> str:
+    """Return the whole configuration as YAML."""
+    tree = state()
+    file: Tree = {"version": 1}
+    quotas = _quotas(tree["organisation"]["quotas"])
+    if quotas:
+        file["organisation"] = {"quotas": quotas}
+    sections: dict[str, Any] = {"providers": _provider, "models": _model, "people": _person, "teams": _team}
+    for name, shape in sections.items():
+        if tree[name]:
+            file[name] = {key: shape(entry) for key, entry in tree[name].items()}
+    return HEAD + yaml.dump(file, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=150)
+
+
+def _provider(entry: Tree) -> Tree:
+    if "credential" in entry:
+        ((source, reference),) = entry["credential"].items()
+        entry["credential"] = Flow({source: True if source == "sealed" else reference})
+    return _without_empty(entry)
+
+
+def _model(entry: Tree) -> Tree:
+    prices, price = entry.pop("prices"), entry.pop("price")
+    for name in ("capabilities", "data_classes"):
+        entry[name] = FlowList(entry[name])
+    shown = _without_empty(entry) | {"max_output_tokens": entry["max_output_tokens"]}
+    places, quotas = shown.pop("deployments", {}), shown.pop("quotas", {})
+    if len(prices) == 1 and price:
+        shown["price"] = Flow(price)
+    elif prices:
+        shown["price"] = [Flow({"effective_from": moment} | rates) for moment, rates in prices.items()]
+    if places:
+        shown["deployments"] = [_place(name, row) for name, row in places.items()]
+    return shown | ({"quotas": _quotas(quotas)} if quotas else {})
+
+
+def _place(name: str, row: Tree) -> Flow:
+    provider, _, upstream = name.partition(" ")
+    return Flow(
+        {"provider": provider, "model": upstream, "weight": row["weight"]}
+        | ({} if row["enabled"] else {"enabled": False})
+    )
+
+
+def _person(entry: Tree) -> Tree:
+    shown: Tree = {"name": entry["name"]} if entry["name"] else {}
+    if entry["roles"]:
+        shown["roles"] = FlowList(entry["roles"])
+    return shown | ({"quotas": _quotas(entry["quotas"])} if entry["quotas"] else {})
+
+
+def _team(entry: Tree) -> Tree:
+    shown: Tree = {"name": entry["name"], "status": entry["status"]}
+    if entry["cost_centre"]:
+        shown["cost_centre"] = entry["cost_centre"]
+    for name, role in (("leads", "lead"), ("members", "member")):
+        shown[name] = FlowList(email for email, held in entry["members"].items() if held == role)
+    return shown | {"models": FlowList(entry["models"]), "quotas": _quotas(entry["quotas"])}
+
+
+def _quotas(entry: Tree) -> list[Flow]:
+    rows = [(name.split(" "), limit) for name, limit in entry.items()]
+    return [Flow({"metric": metric, "window": window, "limit": limit}) for (metric, window), limit in rows]
+
+
+def _without_empty(entry: Tree) -> Tree:
+    return {
+        name: value
+        for name, value in entry.items()
+        if (value not in ("", None, [], {}) and value is not False) or name == "enabled"
+    }

@@ -1,0 +1,292 @@
+"""YAML text → what is wanted, or every mistake in it with its path. Asks nothing of the database."""
+
+import re
+from collections.abc import Callable, Collection
+from typing import Any, cast
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
+from billing.actions.quotas import WINDOWS, QuotaError, check_quota
+from catalog.actions.models import MAX_TOKENS, MAX_WEIGHT, SLUG
+from catalog.actions.providers import MAX_SECRET, VARIABLE
+from catalog.models import Model, Provider
+from catalog.models.models import CAPABILITIES, DATA_CLASSES
+from portal.config.document import BadConfig, parse
+from portal.config.nodes import Node
+from portal.config.wanted import CredentialSource, Wanted, WantedPrice, WantedQuota
+from portal.people.models import GlobalRole, Team
+
+Readers = dict[str, Callable[[Node], Any]]
+
+SIMPLE_SLUG = re.compile(r"\A[A-Za-z0-9_-]{1,64}\Z")
+SECTIONS = ("version", "providers", "models", "people", "teams", "organisation")
+MOST_COUNT = 10**15
+
+
+def read(text: str) -> tuple[Wanted, list[str]]:
+    """Return what a file asks for (with stand-ins for what cannot be read), and every mistake in it.
+
+    Raises BadConfig when there is nothing to read.
+    """
+    tree, mistakes = parse(text)
+    if not isinstance(tree, dict):
+        raise BadConfig([*mistakes, "a configuration file begins with: version: 1"])
+    top = Node(tree, "", mistakes)
+    found = top.fields(SECTIONS)
+    version = found.get("version", top.below("version", None))
+    if version.value != 1 or isinstance(version.value, bool):
+        version.wrong("this must be 1")
+    nothing = top.below("", None)
+    organisation = _fields(found.get("organisation", nothing), {"quotas": lambda n: _quotas(n, "organisation")})
+    wanted = Wanted(
+        providers=_named(found.get("providers", nothing), _slug, PROVIDER),
+        models=_named(found.get("models", nothing), _model_slug, MODEL),
+        people=_named(found.get("people", nothing), _email, PERSON),
+        teams=_named(found.get("teams", nothing), _team_slug, TEAM),
+        organisation_quotas=organisation.get("quotas"),
+    )
+    for slug, team in wanted.teams.items():
+        both = sorted(set(team.get("leads", [])) & set(team.get("members", [])) - {""})
+        mistakes += [f"teams.{slug}.members: {email} is a lead already; list them once" for email in both]
+    return wanted, list(dict.fromkeys(mistakes))
+
+
+def _fields(node: Node, readers: Readers) -> dict[str, Any]:
+    return {name: readers[name](below) for name, below in node.fields(readers).items()}
+
+
+def _named(node: Node, name_of: Callable[[Node], str], readers: Readers) -> Any:
+    """Read a mapping of free names to entries that all have the same fields."""
+    return {
+        name_of(Node(name, below.path, node.mistakes)): _fields(below, readers)
+        for name, below in node.entries().items()
+    }
+
+
+def _slug(node: Node) -> str:
+    if not SIMPLE_SLUG.match(node.value):
+        node.wrong("a name here holds 1 to 64 letters, digits, _ and - only")
+    return str(node.value)
+
+
+def _team_slug(node: Node) -> str:
+    if node.value != node.value.lower():
+        node.wrong("a team's short name is written in small letters")
+    return _slug(node)
+
+
+def _model_slug(node: Node) -> str:
+    if not SLUG.match(node.value):
+        node.wrong("a model's id holds letters, digits and . _ : @ / + - only, and begins with a letter or digit")
+    return str(node.value)
+
+
+def _email(node: Node) -> str:
+    email = node.value.strip() if isinstance(node.value, str) else ""
+    try:
+        validate_email(email)
+    except ValidationError:
+        node.wrong(f"{node.quoted()} is no e-mail address")
+    return email.lower()
+
+
+def _each(read_one: Callable[[Node], str]) -> Callable[[Node], list[str]]:
+    """Read a list of texts, each there once."""
+
+    def read_list(node: Node) -> list[str]:
+        found: list[str] = []
+        for item in node.items():
+            text = read_one(item)
+            if text and text.lower() in {other.lower() for other in found}:
+                item.wrong(f"{item.quoted()} is there twice")
+            found.append(text)
+        return found
+
+    return read_list
+
+
+def _text(most: int = 200, *, empty: bool = True, lines: bool = False) -> Callable[[Node], str]:
+    return lambda node: node.text(most, empty=empty, lines=lines)
+
+
+def _choice(known: Collection[str]) -> Callable[[Node], str]:
+    return lambda node: node.choice(known)
+
+
+def _credential(node: Node) -> CredentialSource | None:
+    """Read one of value, env, file, sealed; null means: none."""
+    node.secret = True
+    if node.value is None:
+        return None
+    if not isinstance(node.value, dict):
+        node.wrong("this must be one of {env: NAME}, {file: /path}, {value: …}, {sealed: true}")
+        return None
+    found = _fields(node, CREDENTIAL)
+    if len(found) != 1 and len(node.value) != 1:
+        node.wrong("give one of env, file, value, sealed")
+    return cast(CredentialSource, found)
+
+
+def _secret(node: Node) -> str:
+    text = node.text(MAX_SECRET)
+    if text and not text.isascii():
+        node.wrong("a secret is one line of plain characters")
+    return text
+
+
+def _variable(node: Node) -> str:
+    text = node.text(200)
+    if text and not VARIABLE.match(text):
+        node.wrong("a variable's name holds letters, digits and _ only, such as OPENAI_API_KEY")
+    return text
+
+
+def _path(node: Node) -> str:
+    text = node.text(500)
+    if text and not text.startswith("/"):
+        node.wrong("give the whole path, such as /run/secrets/openai")
+    return text
+
+
+def _sealed(node: Node) -> bool:
+    if not node.flag():
+        node.wrong("only true makes sense here")
+    return True
+
+
+def _prices(node: Node) -> list[WantedPrice]:
+    """Read one price, or a list of prices that each say from when."""
+    if isinstance(node.value, dict):
+        return [_price(node)]
+    prices = [_price(item) for item in node.items()]
+    seen: set[Any] = set()
+    for item, price in zip(node.items() if isinstance(node.value, list) else [], prices, strict=False):
+        moment = price.get("effective_from")
+        if moment is None:
+            item.wrong("in a list, each price says its effective_from")
+        elif moment in seen:
+            item.wrong("two prices begin at the same time")
+        seen.add(moment)
+    return prices
+
+
+def _price(node: Node) -> WantedPrice:
+    price = _fields(node, PRICE)
+    rates = any(price.get(name) for name in ("input", "cached_input", "cache_write", "output", "request"))
+    if price.get("free"):
+        if rates:
+            node.wrong("a free model has no rates: leave them out, or do not call it free")
+    elif isinstance(node.value, dict):
+        missing = [name for name in ("input", "output") if name not in price and "request" not in price]
+        if missing:
+            node.wrong(f'{" and ".join(missing)} missing (USD per 1M tokens, such as "0.15"); or say free: true')
+        elif not (price.get("input") or price.get("output") or price.get("request")):
+            node.wrong("all rates are 0; say free: true if that is meant")
+    return cast(WantedPrice, price)
+
+
+def _deployments(node: Node) -> Any:
+    found: list[dict[str, Any]] = []
+    for item in node.items():
+        row = {"weight": 1, "enabled": True} | _fields(item, DEPLOYMENT)
+        missing = [name for name in ("provider", "model") if name not in row]
+        if missing and isinstance(item.value, dict):
+            item.wrong(f"{' and '.join(missing)} missing")
+        elif any(
+            (row.get("provider"), row.get("model")) == (other.get("provider"), other.get("model")) for other in found
+        ):
+            item.wrong("this place is there twice")
+        found.append(row)
+    return found
+
+
+def _quotas(node: Node, scope: str) -> list[WantedQuota]:
+    found: list[WantedQuota] = []
+    for item in node.items():
+        before = len(node.mistakes)
+        quota = _quota(item, scope)
+        if len(node.mistakes) > before:
+            continue
+        if any((quota["metric"], quota["window"]) == (other["metric"], other["window"]) for other in found):
+            item.wrong(f"there are two limits of {quota['metric']} per {quota['window']}")
+        found.append(quota)
+    return found
+
+
+def _quota(item: Node, scope: str) -> WantedQuota:
+    nodes = item.fields(("metric", "window", "limit"))
+    missing = [name for name in ("metric", "window", "limit") if name not in nodes]
+    if missing and isinstance(item.value, dict):
+        item.wrong(f"{' and '.join(missing)} missing")
+    metric = nodes["metric"].choice(WINDOWS) if "metric" in nodes else ""
+    window = nodes["window"].text() if "window" in nodes else ""
+    capacity = 0
+    if "limit" in nodes:
+        capacity = nodes["limit"].usd() if metric == "usd" else nodes["limit"].whole(0, MOST_COUNT)
+    if metric and window:
+        try:
+            check_quota(scope, metric, window, capacity)
+        except QuotaError as mistake:
+            nodes["window"].wrong(str(mistake))
+    return {"metric": metric, "window": window, "capacity": capacity}
+
+
+CREDENTIAL: Readers = {"env": _variable, "file": _path, "value": _secret, "sealed": _sealed}
+PROVIDER: Readers = {
+    "name": _text(empty=False),
+    "kind": _choice(Provider.Kind.values),
+    "dialect": _choice(Provider.Dialect.values),
+    "base_url": _text(500, empty=False),
+    "region": _text(64),
+    "internal": Node.flag,
+    "enabled": Node.flag,
+    "credential": _credential,
+    "state": _choice(("present", "absent")),
+}
+PRICE: Readers = {
+    "effective_from": Node.moment,
+    "input": Node.usd,
+    "cached_input": Node.usd,
+    "cache_write": Node.usd,
+    "output": Node.usd,
+    "request": Node.usd,
+    "free": Node.flag,
+    "source": _text(),
+}
+DEPLOYMENT: Readers = {
+    "provider": _text(64, empty=False),
+    "model": _text(empty=False),
+    "weight": lambda node: node.whole(0, MAX_WEIGHT),
+    "enabled": Node.flag,
+}
+MODEL: Readers = {
+    "name": _text(empty=False),
+    "description": _text(5000, lines=True),
+    "vendor": _text(100),
+    "capabilities": _each(_choice(CAPABILITIES)),
+    "context_tokens": lambda node: node.whole(1, MAX_TOKENS),
+    "max_output_tokens": lambda node: node.whole(0, MAX_TOKENS),
+    "tier": _choice(Model.Tier.values),
+    "stage": _choice(Model.Stage.values),
+    "retires_on": lambda node: None if node.value is None else node.day(),
+    "owner": _text(),
+    "data_classes": _each(_choice(DATA_CLASSES)),
+    "price": _prices,
+    "deployments": _deployments,
+    "quotas": lambda node: _quotas(node, "model"),
+}
+PERSON: Readers = {
+    "name": _text(),
+    "roles": _each(_choice(GlobalRole.Role.values)),
+    "quotas": lambda node: _quotas(node, "user"),
+}
+TEAM: Readers = {
+    "name": _text(empty=False),
+    "cost_centre": _text(64),
+    "status": _choice(Team.Status.values),
+    "leads": _each(_email),
+    "members": _each(_email),
+    "models": _each(_text(128, empty=False)),
+    "quotas": lambda node: _quotas(node, "team"),
+}

@@ -1,0 +1,173 @@
+"""What the database holds of all that a configuration file can say, as a plain tree that can be compared and printed."""
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from billing.models import Quota
+from catalog.models import Credential, Deployment, Model, Price, Provider, TeamModel
+from gateway.money import format_usd
+from portal.config.wanted import Wanted
+from portal.people.models import GlobalRole, Membership, Team, User
+
+Tree = dict[str, Any]
+RATES = ("input", "cached_input", "cache_write", "output", "request")
+
+
+def state(wanted: Wanted | None = None) -> Tree:
+    """Return the tree of everything, or of just what `wanted` mentions. Ids and secrets are not in it."""
+    some = wanted is not None
+    people = _people(_emails(wanted) if wanted else None)
+    organisation = {"quotas": _quotas("organisation", [settings.ORGANISATION_ID])[settings.ORGANISATION_ID]}
+    return {
+        "organisation": organisation,
+        "providers": _providers(wanted.providers if wanted and some else None),
+        "models": _models(wanted.models if wanted and some else None),
+        "people": people,
+        "teams": _teams(wanted.teams if wanted and some else None),
+    }
+
+
+def _emails(wanted: Wanted) -> set[str]:
+    teams = wanted.teams.values()
+    return {*wanted.people, *(email for team in teams for email in (*team.get("leads", []), *team.get("members", [])))}
+
+
+def _providers(slugs: Collection[str] | None) -> Tree:
+    rows = Provider.objects.select_related("credential").order_by("slug")
+    if slugs is not None:
+        rows = rows.filter(slug__in=slugs)
+    return {row.slug: _provider(row) for row in rows}
+
+
+def _provider(row: Provider) -> Tree:
+    fields = ("name", "kind", "dialect", "base_url", "region", "internal", "enabled")
+    tree: Tree = {field: getattr(row, field) for field in fields}
+    credential: Credential | None = getattr(row, "credential", None)
+    if credential is not None:
+        sealed = credential.source == Credential.Source.SEALED
+        tree["credential"] = {credential.source: credential.fingerprint if sealed else credential.reference}
+    return tree
+
+
+def _models(slugs: Collection[str] | None) -> Tree:
+    rows = Model.objects.order_by("slug")
+    if slugs is not None:
+        rows = rows.filter(slug__in=slugs)
+    found = list(rows)
+    ids = [row.pk for row in found]
+    quotas = _quotas("model", ids)
+    prices: dict[str, list[Price]] = {pk: [] for pk in ids}
+    for price in Price.objects.filter(model__in=rows.values("pk")).order_by("effective_from"):
+        prices[price.model_id].append(price)
+    places: dict[str, Tree] = {pk: {} for pk in ids}
+    deployments = Deployment.objects.filter(model__in=rows.values("pk")).select_related("provider")
+    for place in deployments.order_by("provider__slug", "upstream_model"):
+        row = {"weight": place.weight, "enabled": place.enabled}
+        places[place.model_id][f"{place.provider.slug} {place.upstream_model}"] = row
+    return {
+        row.slug: _model(row) | _prices(prices[row.pk]) | {"deployments": places[row.pk], "quotas": quotas[row.pk]}
+        for row in found
+    }
+
+
+def _model(row: Model) -> Tree:
+    return {
+        "name": row.display_name,
+        "description": row.description,
+        "vendor": row.vendor,
+        "tier": row.tier,
+        "stage": row.stage,
+        "retires_on": row.retires_on.isoformat() if row.retires_on else None,
+        "owner": row.owner,
+        "capabilities": list(row.capabilities),
+        "data_classes": list(row.data_classes),
+        "context_tokens": row.context_tokens,
+        "max_output_tokens": row.max_output_tokens,
+    }
+
+
+def _prices(rows: list[Price]) -> Tree:
+    """Return the price in force (`price`) and every one by the moment it begins (`prices`)."""
+    now = timezone.now()
+    begun = [row for row in rows if row.effective_from <= now]
+    return {
+        "price": rates_of(begun[-1]) if begun else None,
+        "prices": {row.effective_from.isoformat(): rates_of(row) for row in rows},
+    }
+
+
+def rates_of(row: Price) -> Tree:
+    """Return a price as a file says it: USD per 1M tokens as text, zero and absent rates left out where they may be."""
+    tree: Tree = {"free": True} if row.free else {}
+    for name in RATES:
+        rate = getattr(row, name)
+        if rate is not None and not row.free and (rate or name != "request"):
+            tree[name] = format_usd(rate)
+    return tree | ({"source": row.source} if row.source else {})
+
+
+def _people(emails: Collection[str] | None) -> Tree:
+    rows: QuerySet[User] = User.objects.order_by("email")
+    if emails is None:
+        limited = Quota.objects.filter(scope_kind="user").values("scope_id")
+        rows = rows.filter(pk__in=limited) | rows.filter(pk__in=GlobalRole.objects.values("user_id"))
+        found = list(rows)
+    else:
+        found = [row for part in _batches(sorted(emails)) for row in rows.filter(email__in=part)]
+    ids = [row.pk for row in found]
+    roles: dict[str, Tree] = {pk: {} for pk in ids}
+    for part in _batches(ids):
+        for role in GlobalRole.objects.filter(user_id__in=part).order_by("role"):
+            roles[role.user_id][role.role] = True
+    quotas = _quotas("user", ids)
+    return {
+        row.email.lower(): {"name": row.name, "roles": roles[row.pk], "quotas": quotas[row.pk], "status": row.status}
+        for row in found
+    }
+
+
+def _teams(slugs: Collection[str] | None) -> Tree:
+    rows = Team.objects.select_related("cost_centre").order_by("slug")
+    if slugs is not None:
+        rows = rows.filter(slug__in=slugs)
+    found = list(rows)
+    ids = [row.pk for row in found]
+    quotas = _quotas("team", ids)
+    members: dict[str, Tree] = {pk: {} for pk in ids}
+    for member in Membership.objects.filter(team__in=rows.values("pk")).select_related("user").order_by("user__email"):
+        members[member.team_id][member.user.email.lower()] = member.role
+    models: dict[str, Tree] = {pk: {} for pk in ids}
+    names = TeamModel.objects.filter(team__in=rows.values("pk")).order_by("model__slug")
+    for team_id, slug in names.values_list("team_id", "model__slug"):
+        models[team_id][slug] = True
+    return {
+        row.slug: {
+            "name": row.name,
+            "cost_centre": row.cost_centre.code if row.cost_centre else "",
+            "status": row.status,
+            "members": members[row.pk],
+            "models": models[row.pk],
+            "quotas": quotas[row.pk],
+        }
+        for row in found
+    }
+
+
+def _quotas(scope_kind: str, ids: Iterable[str]) -> dict[str, Tree]:
+    """Return for each id its limits as `{"usd month": "50.00", "requests minute": 600}`."""
+    found: dict[str, Tree] = {pk: {} for pk in ids}
+    for part in _batches(list(found)):
+        for row in Quota.objects.filter(scope_kind=scope_kind, scope_id__in=part).order_by("metric", "window"):
+            found[row.scope_id][f"{row.metric} {row.window}"] = (
+                format_usd(row.capacity) if row.metric == Quota.Metric.USD else row.capacity
+            )
+    return found
+
+
+def _batches(items: list[str], size: int = 500) -> Iterable[list[str]]:
+    """Cut a list so that no statement holds more parameters than SQLite takes."""
+    return (items[n : n + size] for n in range(0, len(items), size))

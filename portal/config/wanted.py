@@ -1,0 +1,98 @@
+"""What a configuration file asks for. A field that is absent is not mentioned, and is left as it is."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Literal, TypedDict
+
+
+class CredentialSource(TypedDict, total=False):
+    """One of these. `sealed` means: the one that is stored already."""
+
+    value: str
+    env: str
+    file: str
+    sealed: bool
+
+
+class WantedProvider(TypedDict, total=False):
+    name: str
+    kind: str
+    dialect: str
+    base_url: str
+    region: str
+    internal: bool
+    enabled: bool
+    credential: CredentialSource | None
+    state: Literal["present", "absent"]
+
+
+class WantedPrice(TypedDict, total=False):
+    """Rates in nano-USD per 1M tokens; `effective_from` absent means from now on, unless it is so already."""
+
+    effective_from: datetime
+    input: int
+    cached_input: int
+    cache_write: int
+    output: int
+    request: int
+    free: bool
+    source: str
+
+
+class WantedDeployment(TypedDict):
+    provider: str
+    model: str
+    weight: int
+    enabled: bool
+
+
+class WantedQuota(TypedDict):
+    """`capacity` is nano-USD for `usd`, a count otherwise."""
+
+    metric: str
+    window: str
+    capacity: int
+
+
+class WantedModel(TypedDict, total=False):
+    name: str
+    description: str
+    vendor: str
+    capabilities: list[str]
+    context_tokens: int
+    max_output_tokens: int
+    tier: str
+    stage: str
+    retires_on: date | None
+    owner: str
+    data_classes: list[str]
+    price: list[WantedPrice]
+    deployments: list[WantedDeployment]
+    quotas: list[WantedQuota]
+
+
+class WantedPerson(TypedDict, total=False):
+    name: str
+    roles: list[str]
+    quotas: list[WantedQuota]
+
+
+class WantedTeam(TypedDict, total=False):
+    name: str
+    cost_centre: str
+    status: str
+    leads: list[str]
+    members: list[str]
+    models: list[str]
+    quotas: list[WantedQuota]
+
+
+@dataclass(slots=True)
+class Wanted:
+    """A whole file."""
+
+    providers: dict[str, WantedProvider] = field(default_factory=dict)
+    models: dict[str, WantedModel] = field(default_factory=dict)
+    people: dict[str, WantedPerson] = field(default_factory=dict)
+    teams: dict[str, WantedTeam] = field(default_factory=dict)
+    organisation_quotas: list[WantedQuota] | None = None
