@@ -38,7 +38,11 @@ def unseal(sealed: bytes, table: str, row: str) -> str:
         if sealed[: len(MAGIC)] != MAGIC:
             raise CannotOpen(f"the sealed value of {table} {row} has an unknown format")
         data_key = _key_encryption_key().decrypt(sealed[len(MAGIC) : cut], sealed[cut:wrapped_end], MAGIC + bound)
-        return AESGCM(data_key).decrypt(sealed[wrapped_end : wrapped_end + NONCE], sealed[wrapped_end + NONCE :], bound).decode()
+        return (
+            AESGCM(data_key)
+            .decrypt(sealed[wrapped_end : wrapped_end + NONCE], sealed[wrapped_end + NONCE :], bound)
+            .decode()
+        )
     except (InvalidTag, ValueError):
         raise CannotOpen(f"the sealed value of {table} {row} cannot be opened with this key") from None
 
