@@ -36,6 +36,7 @@ class Migration(migrations.Migration):
             name='RollupState',
             fields=[
                 ('id', models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False)),
+                ('version', models.BigIntegerField(default=0)),
                 ('data_until', models.DateTimeField(null=True)),
             ],
         ),

@@ -76,7 +76,8 @@ class DirtyHour(models.Model):
 
 
 class RollupState(models.Model):
-    """One row: until when the sums are whole."""
+    """One row: until when the sums are whole. `version` counts writes, so that a sum computed before another write is dropped."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    version = models.BigIntegerField(default=0)
     data_until = models.DateTimeField(null=True)
