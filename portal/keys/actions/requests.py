@@ -148,12 +148,10 @@ def deciders(request: KeyRequest) -> list[User]:
 
 def wish(request: KeyRequest) -> str:
     """Say in a few words what is asked for: `Chat small`, `$20.00 more per month`."""
-    if request.model is not None:
-        return request.model.display_name
-    assert request.quota is not None, "a request names a model or a quota"
-    return (
-        f"{rules.in_words(request.quota.metric, request.amount or 0)} more {rules.window_words(request.quota.window)}"
-    )
+    quota, model = request.quota, request.model
+    if quota is None:
+        return model.display_name if model else ""
+    return f"{rules.in_words(quota.metric, request.amount or 0)} more {rules.window_words(quota.window)}"
 
 
 def described(request: KeyRequest) -> dict[str, Any]:
