@@ -1,6 +1,6 @@
 # Atrium. `make` alone lists what there is. Works with GNU make 3.81 (macOS) and newer.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format screenshots soak lock reset clean
+.PHONY: help run test lint format screenshots soak lock env reset clean
 
 export PYTHON ?=
 BOOT := @sh deploy/python.sh deploy/bootstrap.py
@@ -9,7 +9,7 @@ help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: ## install what is missing and start everything (PORT, DATABASE_URL, REDIS_URL are honoured)
-	$(BOOT) manage.py serve
+	@ATRIUM_DEMO=$${ATRIUM_DEMO:-$(if $(OIDC_ISSUER),0,1)} sh deploy/python.sh deploy/bootstrap.py manage.py serve
 
 test: ## the whole suite, on SQLite and on PostgreSQL + Redis (ARGS="-k name" for a part)
 	$(BOOT) --dev -m deploy.suite $(ARGS)
@@ -31,6 +31,9 @@ lock: ## resolve requirements*.in and package.json anew (needs uv)
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 	    --no-emit-index-url --no-emit-find-links --no-header $$name.in -o $$name.txt || exit 1; done
 	@npm install --package-lock-only --ignore-scripts
+
+env: ## write .env with fresh secrets, which docker compose reads
+	@sh deploy/python.sh deploy/env_file.py
 
 reset: ## delete all data of the embedded installation (FORCE=1 asks nothing)
 	$(BOOT) deploy/reset.py
