@@ -13,6 +13,7 @@ from gateway.money import NANO, format_usd
 register = template.Library()
 
 MINUTE = 60
+KILO = 1000
 
 
 @register.filter
@@ -30,11 +31,13 @@ def usd(nano: int | None, places: int = 2) -> str:
 
 @register.filter
 def compact(count: int | None) -> str:
-    """A count in three digits: 950, 12.4k, 3.1M."""
+    """A count with one decimal at most: 950, 12.4k, 3.1M."""
     if count is None:
         return "–"
+    if abs(count) < KILO:
+        return str(count)
     for size, letter in ((10**9, "B"), (10**6, "M"), (10**3, "k")):
-        if abs(count) >= size:
+        if abs(count) >= size * 0.99995:
             return f"{count / size:.1f}".removesuffix(".0") + letter
     return str(count)
 
