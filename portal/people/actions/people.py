@@ -170,6 +170,41 @@ def check_roles(roles: Iterable[str]) -> set[str]:
     return asked
 
 
+def admit_person(*, actor: Actor, email: str, name: str, issuer: str, subject: str) -> User:
+    """Make an active employee of somebody who came through company sign-in. Raises PeopleRefused for a bad address."""
+    demand(actor, "people.manage")
+    email = clean_email(email)
+    with recorded(actor, "person:join") as trail:
+        person = User(email=email, name=clean_name(name), issuer=issuer, subject=subject, status=User.Status.ACTIVE)
+        person.set_unusable_password()
+        person.save(force_insert=True)
+        trail.target = person
+        trail.after = {"email": email, "name": person.name, "status": person.status, "issuer": issuer, "subject": subject}
+        trail.changed("user", person.pk)
+    return person
+
+
+def refresh_profile(*, actor: Actor, person: User, name: str, email: str = "") -> None:
+    """Take over name and address as company sign-in has them now; an empty one, and an address of somebody else, change nothing."""
+    demand(actor, "people.manage")
+    with recorded(actor, "person:profile", person) as trail:
+        held = {"name": person.name, "email": person.email}
+        asked = {"name": clean_name(name) or person.name, "email": clean_email(email) if email else person.email}
+        if User.objects.with_email(asked["email"]).exclude(pk=person.pk).exists():
+            asked["email"] = person.email
+        if asked == held:
+            trail.skip()
+            return
+        User.objects.filter(pk=person.pk).update(**asked)
+        trail.before, trail.after = held, asked
+
+
+def note_sign_in(*, actor: Actor, method: str) -> None:
+    """Leave a row in the audit trail that somebody signed in; nothing else changes."""
+    with recorded(actor, "session:begin", actor.user) as trail:
+        trail.after = {"method": method}
+
+
 def create_local_admin(*, actor: Actor, email: str, password: str, name: str = "") -> User:
     """Make (or let in) a platform admin who signs in with a password; for commands.
 

@@ -11,7 +11,7 @@ from portal.people.models import GlobalRole, Team, User
 from portal.people.permissions import refusal_words
 
 
-class PeopleRefused(ValueError):  # noqa: N818 - it is an answer, not a fault
+class PeopleRefused(ValueError):
     """What was asked cannot be done; the message says what, why and what to do."""
 
 

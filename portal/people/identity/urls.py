@@ -1,12 +1,12 @@
-"""The few sign-in routes that exist; allauth's others do not."""
+"""The few sign-in routes that exist; allauth's others do not. The sign-in page itself is the home app's."""
 
-from allauth.account import views as account
-from allauth.socialaccount.providers.openid_connect import views as oidc
 from django.urls import URLPattern, URLResolver, path
 
+from portal.people.identity import fresh, views
+
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("login/", account.login, name="account_login"),
-    path("logout/", account.logout, name="account_logout"),
-    path("oidc/<provider_id>/login/", oidc.login, name="openid_connect_login"),
-    path("oidc/<provider_id>/login/callback/", oidc.callback, name="openid_connect_callback"),
+    path("logout/", views.sign_out, name="account_logout"),
+    path("again/", fresh.ask_again, name="account_reauthenticate"),
+    path("oidc/<slug:provider_id>/login/", views.company_sign_in, name="openid_connect_login"),
+    path("oidc/<slug:provider_id>/login/callback/", views.company_callback, name="openid_connect_callback"),
 ]
