@@ -28,10 +28,7 @@ class DatabaseKeys:
         try:
             return await self._database.run(read_entry, digest)
         except DatabaseError as error:
-            raise StoreUnavailable(
-                "The register of keys cannot be reached, and this key was not seen here before. Try again in a few seconds.",
-                retry_after_s=2,
-            ) from error
+            raise StoreUnavailable("the register of keys") from error
 
     def used_pending(self, entry: KeyEntry) -> None:
         """See `KeyLoader.used_pending`."""

@@ -139,11 +139,7 @@ class LedgerMoney:
         try:
             return await self._database.run(function, *args, **kwargs)
         except DatabaseError as error:
-            raise StoreUnavailable(
-                "The ledger of budgets cannot be reached, and what this gateway holds of it does not cover this call. "
-                "Try again in a few seconds; tell your platform team if it lasts.",
-                retry_after_s=2,
-            ) from error
+            raise StoreUnavailable("the ledger of budgets") from error
 
     def _elsewhere(self, slot: Slot, standing: Standing) -> int:
         return standing.settled + standing.leased - self._local.setdefault(slot, Local()).leased

@@ -1,0 +1,122 @@
+"""Money in memory over a ledger in the database: exact over several processes, and nobody refused while it fits."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.db import DatabaseError
+from pytest import MonkeyPatch
+
+from billing import escrow
+from billing.models import Balance, Lease, Quota
+from gateway.control.database import DatabaseThread
+from gateway.control.money import LedgerMoney, wanted_now
+from gateway.errors import StoreUnavailable
+from gateway.quotas.interface import Granted, Remaining
+from gateway.snapshot import QuotaPolicy
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def threads() -> Iterator[list[DatabaseThread]]:
+    made = [DatabaseThread(f"test-{n}") for n in range(2)]
+    yield made
+    for thread in made:
+        thread.shutdown()
+
+
+@pytest.fixture
+async def processes(threads: list[DatabaseThread]) -> AsyncIterator[list[LedgerMoney]]:
+    """Two gateway processes, each with the loop that gives back what others want."""
+    monies = [LedgerMoney(f"gw_{n}", thread, time.time, "UTC") for n, thread in enumerate(threads)]
+
+    async def give_back(money: LedgerMoney, thread: DatabaseThread, name: str) -> None:
+        while True:
+            await asyncio.sleep(0.05)
+            await money.return_free(await thread.run(wanted_now, name))
+
+    loops = [
+        asyncio.create_task(give_back(money, thread, f"gw_{n}"))
+        for n, (money, thread) in enumerate(zip(monies, threads, strict=True))
+    ]
+    yield monies
+    for loop in loops:
+        loop.cancel()
+    await asyncio.gather(*loops, return_exceptions=True)
+
+
+async def quota(capacity: int, scope_id: str = "team_a") -> QuotaPolicy:
+    row = await sync_to_async(Quota.objects.create)(
+        scope_kind="team", scope_id=scope_id, metric="usd", window="total", capacity=capacity
+    )
+    return QuotaPolicy(row.pk, "team", scope_id, "usd", "total", capacity)
+
+
+async def test_two_hundred_calls_two_processes_a_budget_for_ten(processes: list[LedgerMoney]) -> None:
+    of = await quota(1_000)
+    answers = await asyncio.gather(*(processes[n % 2].take([(of, 100)]) for n in range(200)))
+    assert sum(isinstance(answer, Granted) for answer in answers) == 10
+    row = await Balance.objects.aget()
+    assert row.settled + row.leased == 1_000
+
+
+async def test_what_one_process_does_not_need_serves_the_other(processes: list[LedgerMoney]) -> None:
+    of = await quota(1_000)
+    for _ in range(3):
+        granted = await processes[0].take([(of, 10)])
+        assert isinstance(granted, Granted)
+        processes[0].release(granted.holds, 0)
+    assert isinstance(await processes[1].take([(of, 1_000)]), Granted), "all of it is free: no false refusal"
+
+
+async def test_all_scopes_or_none(processes: list[LedgerMoney]) -> None:
+    wide, tight = await quota(1_000), await quota(50, "team_b")
+    refused = await processes[0].take([(wide, 60), (tight, 60)])
+    assert isinstance(refused, Remaining) and refused.quota == tight
+    assert refused.left == 50
+    assert isinstance(await processes[1].take([(wide, 1_000)]), Granted)
+
+
+async def test_release_frees_what_was_not_spent_and_the_drain_settles_the_rest(processes: list[LedgerMoney]) -> None:
+    of, money = await quota(100), processes[0]
+    granted = await money.take([(of, 100)])
+    assert isinstance(granted, Granted)
+    money.release(granted.holds, 30)
+    (left,) = await money.peek([of])
+    assert left.left == 70
+    slot = (of.id, 0)
+    shrunk = await sync_to_async(escrow.settle)("gw_0", {slot: 30})
+    money.settled({slot: 30}, shrunk)
+    (left,) = await money.peek([of])
+    assert left.left == 70
+    assert isinstance(await money.take([(of, 70)]), Granted)
+    assert isinstance(await money.take([(of, 1)]), Remaining)
+
+
+async def test_a_lowered_limit_recalls_what_is_free(processes: list[LedgerMoney]) -> None:
+    of, money = await quota(1_000_000), processes[0]
+    granted = await money.take([(of, 10)])
+    assert isinstance(granted, Granted)
+    await money.recall({of.id})
+    assert (await Lease.objects.aget()).amount == 10
+    lowered = QuotaPolicy(of.id, "team", "team_a", "usd", "total", 15)
+    assert isinstance(await money.take([(lowered, 6)]), Remaining)
+    assert isinstance(await money.take([(lowered, 5)]), Granted)
+
+
+async def test_without_the_ledger_leases_in_hand_work_on_and_then_money_fails_closed(
+    processes: list[LedgerMoney], monkeypatch: MonkeyPatch
+) -> None:
+    of, money = await quota(1_000_000), processes[0]
+    assert isinstance(await money.take([(of, 10)]), Granted)
+
+    def away(*args: object) -> None:
+        raise DatabaseError("away")
+
+    monkeypatch.setattr(escrow, "lease", away)
+    assert isinstance(await money.take([(of, 10)]), Granted)
+    with pytest.raises(StoreUnavailable):
+        await money.take([(of, 500_000)])
