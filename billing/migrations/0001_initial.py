@@ -163,7 +163,7 @@ class Migration(migrations.Migration):
                 ('price_id', models.CharField(blank=True, max_length=40)),
             ],
             options={
-                'indexes': [models.Index(fields=['at'], name='usage_at'), models.Index(fields=['team_id', 'at'], name='usage_team'), models.Index(fields=['user_id', 'at'], name='usage_user'), models.Index(fields=['key_id', 'at'], name='usage_key'), models.Index(fields=['request_id'], name='usage_request')],
+                'indexes': [models.Index(fields=['at'], name='usage_at'), models.Index(fields=['team_id', 'at'], name='usage_team'), models.Index(fields=['user_id', 'at'], name='usage_user'), models.Index(fields=['key_id', 'at'], name='usage_key'), models.Index(fields=['model_id', 'at'], name='usage_model'), models.Index(fields=['request_id'], name='usage_request')],
             },
         ),
         migrations.CreateModel(

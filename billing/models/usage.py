@@ -62,6 +62,7 @@ class UsageEvent(models.Model):
             models.Index(fields=["team_id", "at"], name="usage_team"),
             models.Index(fields=["user_id", "at"], name="usage_user"),
             models.Index(fields=["key_id", "at"], name="usage_key"),
+            models.Index(fields=["model_id", "at"], name="usage_model"),
             models.Index(fields=["request_id"], name="usage_request"),
         ]
 
