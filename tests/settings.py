@@ -8,8 +8,8 @@ os.environ.update(environment.in_process())
 for _name in environment.FOREIGN:
     os.environ.pop(_name, None)
 
-from portal.settings import *  # noqa: E402, F403 - the environment has to be right before these are read
-from portal.settings import DATABASES, EMBEDDED_DATABASE  # noqa: E402
+from portal.settings import *  # noqa: F403
+from portal.settings import DATABASES, EMBEDDED_DATABASE
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # slow by design elsewhere
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
