@@ -26,7 +26,7 @@ class DatabaseThread(Executor):
         return await asyncio.wrap_future(self.submit(fn, *args, **kwargs))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        self._pool.submit(connection.close)
+        self._pool.submit(_close)
         self._pool.shutdown(wait=wait, cancel_futures=cancel_futures)
 
 
@@ -36,3 +36,7 @@ def _guarded(work: Callable[[], T]) -> T:
     except Exception:
         connection.close()
         raise
+
+
+def _close() -> None:
+    connection.close()  # looked up here: the connection is the thread's own

@@ -5,7 +5,6 @@ import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from asgiref.sync import sync_to_async
 from django.db import DatabaseError
 from pytest import MonkeyPatch
 
@@ -18,6 +17,12 @@ from gateway.quotas.interface import Granted, Remaining
 from gateway.snapshot import QuotaPolicy
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _database_from_the_loop(monkeypatch: MonkeyPatch) -> None:
+    """Let a test look at the tables between awaits: nothing else runs on this loop's thread."""
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
 
 
 @pytest.fixture
@@ -48,23 +53,21 @@ async def processes(threads: list[DatabaseThread]) -> AsyncIterator[list[LedgerM
     await asyncio.gather(*loops, return_exceptions=True)
 
 
-async def quota(capacity: int, scope_id: str = "team_a") -> QuotaPolicy:
-    row = await sync_to_async(Quota.objects.create)(
-        scope_kind="team", scope_id=scope_id, metric="usd", window="total", capacity=capacity
-    )
+def quota(capacity: int, scope_id: str = "team_a") -> QuotaPolicy:
+    row = Quota.objects.create(scope_kind="team", scope_id=scope_id, metric="usd", window="total", capacity=capacity)
     return QuotaPolicy(row.pk, "team", scope_id, "usd", "total", capacity)
 
 
 async def test_two_hundred_calls_two_processes_a_budget_for_ten(processes: list[LedgerMoney]) -> None:
-    of = await quota(1_000)
+    of = quota(1_000)
     answers = await asyncio.gather(*(processes[n % 2].take([(of, 100)]) for n in range(200)))
     assert sum(isinstance(answer, Granted) for answer in answers) == 10
-    row = await Balance.objects.aget()
+    row = Balance.objects.get()
     assert row.settled + row.leased == 1_000
 
 
 async def test_what_one_process_does_not_need_serves_the_other(processes: list[LedgerMoney]) -> None:
-    of = await quota(1_000)
+    of = quota(1_000)
     for _ in range(3):
         granted = await processes[0].take([(of, 10)])
         assert isinstance(granted, Granted)
@@ -73,7 +76,7 @@ async def test_what_one_process_does_not_need_serves_the_other(processes: list[L
 
 
 async def test_all_scopes_or_none(processes: list[LedgerMoney]) -> None:
-    wide, tight = await quota(1_000), await quota(50, "team_b")
+    wide, tight = quota(1_000), quota(50, "team_b")
     refused = await processes[0].take([(wide, 60), (tight, 60)])
     assert isinstance(refused, Remaining) and refused.quota == tight
     assert refused.left == 50
@@ -81,14 +84,14 @@ async def test_all_scopes_or_none(processes: list[LedgerMoney]) -> None:
 
 
 async def test_release_frees_what_was_not_spent_and_the_drain_settles_the_rest(processes: list[LedgerMoney]) -> None:
-    of, money = await quota(100), processes[0]
+    of, money = quota(100), processes[0]
     granted = await money.take([(of, 100)])
     assert isinstance(granted, Granted)
     money.release(granted.holds, 30)
     (left,) = await money.peek([of])
     assert left.left == 70
     slot = (of.id, 0)
-    shrunk = await sync_to_async(escrow.settle)("gw_0", {slot: 30})
+    shrunk = escrow.settle("gw_0", {slot: 30})
     money.settled({slot: 30}, shrunk)
     (left,) = await money.peek([of])
     assert left.left == 70
@@ -97,11 +100,11 @@ async def test_release_frees_what_was_not_spent_and_the_drain_settles_the_rest(p
 
 
 async def test_a_lowered_limit_recalls_what_is_free(processes: list[LedgerMoney]) -> None:
-    of, money = await quota(1_000_000), processes[0]
+    of, money = quota(1_000_000), processes[0]
     granted = await money.take([(of, 10)])
     assert isinstance(granted, Granted)
     await money.recall({of.id})
-    assert (await Lease.objects.aget()).amount == 10
+    assert Lease.objects.get().amount == 10
     lowered = QuotaPolicy(of.id, "team", "team_a", "usd", "total", 15)
     assert isinstance(await money.take([(lowered, 6)]), Remaining)
     assert isinstance(await money.take([(lowered, 5)]), Granted)
@@ -110,7 +113,7 @@ async def test_a_lowered_limit_recalls_what_is_free(processes: list[LedgerMoney]
 async def test_without_the_ledger_leases_in_hand_work_on_and_then_money_fails_closed(
     processes: list[LedgerMoney], monkeypatch: MonkeyPatch
 ) -> None:
-    of, money = await quota(1_000_000), processes[0]
+    of, money = quota(1_000_000), processes[0]
     assert isinstance(await money.take([(of, 10)]), Granted)
 
     def away(*args: object) -> None:
