@@ -141,10 +141,17 @@ class UnavailableError(GatewayError):
     status, code, retry = 503, "not_ready", True
 
 
-class StoreUnavailable(UnavailableError):  # noqa: N818 - the name that the contracts of the stores use
-    """A store that must answer before a call is allowed does not."""
+class StoreUnavailable(UnavailableError):
+    """A store that must answer before a call is allowed does not. `store` names it: "the ledger of budgets"."""
 
     code = "store_unavailable"
+
+    def __init__(self, store: str) -> None:
+        super().__init__(
+            f"The gateway cannot ask {store} right now, so this call was not made and costs nothing. "
+            "Try again in a few seconds; tell your platform team if this lasts.",
+            retry_after_s=2,
+        )
 
 
 class ClientGoneError(GatewayError):

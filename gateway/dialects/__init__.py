@@ -1,0 +1,1 @@
+"""Wire formats: pure functions and small objects, never async."""

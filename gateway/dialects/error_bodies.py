@@ -1,0 +1,61 @@
+"""An error in the words of whoever called: one body for each dialect."""
+
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from gateway.endpoints import Dialect
+from gateway.errors import GatewayError, ProviderError
+
+_ANTHROPIC_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    405: "invalid_request_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+    504: "timeout_error",
+}
+_GEMINI_STATUS = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    402: "RESOURCE_EXHAUSTED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    405: "UNIMPLEMENTED",
+    413: "INVALID_ARGUMENT",
+    429: "RESOURCE_EXHAUSTED",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
+
+
+def error_body(error: GatewayError, dialect: Dialect, request_id: str, portal_url: str) -> bytes:
+    """Return the JSON body of `error`. `portal_url` is the portal's address, "" while it is not known."""
+    ours: dict[str, Any] = {"source": error.source, "request_id": request_id}
+    if error.link and portal_url:
+        ours["portal_url"] = portal_link(error.link, request_id, portal_url)
+    if dialect == "anthropic":
+        kind = _ANTHROPIC_TYPES.get(error.status, "api_error")
+        body: dict[str, Any] = {"type": "error", "error": {"type": kind, "message": error.message, "code": error.code}}
+        return msgspec.json.encode({**body, "error": body["error"] | ours, "request_id": request_id})
+    if dialect == "gemini":
+        status = _GEMINI_STATUS.get(error.status, "INTERNAL")
+        details = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": error.code.upper()}]
+        return msgspec.json.encode(
+            {"error": {"code": error.status, "message": error.message, "status": status, "details": details} | ours}
+        )
+    plain = {"message": error.message, "type": error.type, "param": error.param, "code": error.code}
+    if isinstance(error, ProviderError):
+        plain |= error.detail
+    return msgspec.json.encode({"error": plain | ours})
+
+
+def portal_link(path: str, request_id: str, portal_url: str) -> str:
+    """Return the absolute address of a page that explains the refusal and takes the request for an exception."""
+    separator = "&" if "?" in path else "?"
+    return f"{portal_url}{path}{separator}request_id={quote(request_id)}"

@@ -1,0 +1,72 @@
+"""OpenAI's chat completions: what the gateway reads of a request and of an answer, and what it changes."""
+
+import msgspec
+
+from gateway.dialects import parameters
+from gateway.dialects.members import Members
+from gateway.dialects.openai_prompt import prompt_bound
+from gateway.dialects.openai_stream import ChatStream
+from gateway.tokens import Countable, chat_prompt
+from gateway.types import ParsedRequest
+
+MAX_CHOICES = 128
+
+
+def parse(members: Members) -> ParsedRequest:
+    """Read a request. Raises RequestError that names the parameter."""
+    model = parameters.model_name(members)
+    parameters.required(members, "messages", "It is the conversation: a list of messages.")
+    _refuse_unpriced(members)
+    caps = [parameters.count(members, name) for name in ("max_completion_tokens", "max_tokens")]
+    options = parameters.mapping(members, "stream_options") or {}
+    bound, visible = prompt_bound(members)
+    return ParsedRequest(
+        members=members,
+        model=model,
+        streamed=parameters.flag(members, "stream"),
+        choices=parameters.count(members, "n", MAX_CHOICES) or 1,
+        output_cap=max((cap for cap in caps if cap is not None), default=None),
+        usage_wanted=options.get("include_usage") is True,
+        prompt_bound=bound,
+        window_bound=not visible,
+        extra_output_bound=members.size("prediction"),  # what of a prediction is not used is billed as output
+    )
+
+
+def outbound(request: ParsedRequest, upstream_model: str, cap_name: str, cap: int) -> bytes:
+    """Return the body for the provider: the client's, but for model, output cap (0: none) and the usage option."""
+    changes = {"model": msgspec.json.encode(upstream_model)}
+    if request.output_cap is None and cap:
+        changes[cap_name] = str(cap).encode()
+    if request.streamed and not request.usage_wanted:
+        changes["stream_options"] = _with_usage(request.members.raw("stream_options"))
+    return request.members.replaced(changes)
+
+
+def stream(request: ParsedRequest) -> ChatStream:
+    """Return what relays the answer to a streamed request."""
+    return ChatStream(hide_usage=not request.usage_wanted)
+
+
+def prompt(request: ParsedRequest) -> Countable:
+    """Return what counts as prompt."""
+    return chat_prompt(msgspec.json.decode(request.members.body, type=dict))
+
+
+def _with_usage(options: bytes | None) -> bytes:
+    if options is None or options == b"null":
+        return b'{"include_usage":true}'
+    return Members(options, 'The parameter "stream_options"').replaced({"include_usage": b"true"})
+
+
+def _refuse_unpriced(members: Members) -> None:
+    """Refuse what a provider bills by other meters than tokens in and out; nothing is ever served for nothing."""
+    modalities = members.value("modalities") if "modalities" in members else None
+    if isinstance(modalities, list) and any(kind != "text" for kind in modalities):
+        raise parameters.unsupported("modalities", "only text is metered. Leave it out, or ask for text alone.")
+    if members.raw("audio") not in {None, b"null"}:
+        raise parameters.unsupported("audio", "only text is metered. Leave it out.")
+    if members.raw("web_search_options") not in {None, b"null"}:
+        raise parameters.unsupported("web_search_options", "providers bill searches apart, which is not metered. Leave it out.")
+    if "service_tier" in members and members.value("service_tier") == "priority":
+        raise parameters.unsupported("service_tier", "the priority tier has prices of its own. Leave it out.")

@@ -1,0 +1,93 @@
+"""OpenAI's chat stream on its way through: relayed as it comes, read only where it must be."""
+
+import re
+from typing import Any
+
+import msgspec
+
+from gateway.dialects.openai_usage import Collector, usage_of
+from gateway.dialects.sse import EventBuffer, data_of, events
+from gateway.types import Usage
+
+_USAGE = re.compile(rb'"usage"\s*:\s*\{')
+_DONE = re.compile(rb"(?:\A|[\r\n])data: ?\[DONE\]")
+_ERROR = re.compile(rb'"error"\s*:\s*[{"]')
+
+
+class ChatStream:
+    """What goes to the client of what comes from the provider. Whole events only; bytes are not changed.
+
+    `usage`, `done` and `error` (the provider's error object) are set as they pass by; an error event and all that
+    follows it is held back, so that the gateway can say it in its own shape.
+    """
+
+    __slots__ = ("_buffer", "_collector", "_hide_usage", "done", "error", "usage")
+
+    def __init__(self, hide_usage: bool) -> None:
+        """`hide_usage`: the client did not ask for the usage chunk, we did."""
+        self._buffer = EventBuffer()
+        self._collector = Collector()
+        self._hide_usage = hide_usage
+        self.usage: Usage | None = None
+        self.done = False
+        self.error: object = None
+
+    def feed(self, data: bytes) -> bytes:
+        """Take what came; return what the client gets now."""
+        block = self._buffer.feed(data)
+        if b'"error"' in block and _ERROR.search(block):
+            block = self._until_error(block)
+        if b'"usage"' in block and _USAGE.search(block):
+            block = self._without_usage(block)
+        if b"[DONE]" in block and _DONE.search(block):
+            self.done = True
+        if block:
+            self._collector.add(block)
+        return block
+
+    def end(self) -> bytes:
+        """The provider has ended: return what is left for the client. An event without its blank line still counts."""
+        if self._buffer.inside:
+            return self._buffer.rest()
+        rest = self._buffer.rest()
+        return self.feed(rest + b"\n\n") if rest.strip() else b""
+
+    def cut(self) -> bytes:
+        """The stream breaks here: return what makes the client's last event end, so that another can follow."""
+        return b"\n\n" if self._buffer.inside else b""
+
+    def fragments(self) -> list[bytes]:
+        """Return what was generated, for counting."""
+        return self._collector.collect()
+
+    def _without_usage(self, block: bytes) -> bytes:
+        kept = []
+        for event in events(block):
+            if _USAGE.search(event):
+                chunk = _chunk(event)
+                found = usage_of(chunk.get("usage"))
+                if found is not None:
+                    self.usage = found
+                if self._hide_usage and "usage" in chunk and not chunk.get("choices"):
+                    continue
+            kept.append(event)
+        return b"".join(kept)
+
+    def _until_error(self, block: bytes) -> bytes:
+        kept = []
+        for event in events(block):
+            if _ERROR.search(event):
+                chunk = _chunk(event)
+                if chunk.get("error") and not chunk.get("choices"):
+                    self.error = chunk["error"]
+                    break
+            kept.append(event)
+        return b"".join(kept)
+
+
+def _chunk(event: bytes) -> dict[str, Any]:
+    try:
+        value = msgspec.json.decode(data_of(event))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,90 @@
+"""OpenAI's usage object, and what was generated where a provider sends none."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from gateway.types import Usage
+
+MAX_FRAGMENTS = 4 << 20  # bytes kept for counting; generated text beyond is estimated by its size
+
+_GENERATED = re.compile(
+    rb'"(?:content|reasoning_content|reasoning|refusal|arguments|name)"\s*:\s*"((?:[^"\\]|\\.)+)"', re.DOTALL
+)
+
+
+def usage_of(usage: object) -> Usage | None:
+    """Read a usage object. None when it says nothing: absent, malformed, or zero throughout.
+
+    `prompt_tokens` include cached ones, `completion_tokens` include reasoning ones (OpenAI's API reference, "usage").
+    Some compatible providers leave thinking out of `completion_tokens` but not out of `total_tokens`.
+    """
+    if not isinstance(usage, Mapping):
+        return None
+    prompt, completion = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
+    if not prompt and not completion:
+        return None
+    given, made = _part(usage, "prompt_tokens_details"), _part(usage, "completion_tokens_details")
+    cached = min(_count(given, "cached_tokens"), prompt)
+    written = min(_count(given, "cache_write_tokens"), prompt - cached)
+    output = max(completion, _count(usage, "total_tokens") - prompt)
+    return Usage(prompt, cached, written, output, min(_count(made, "reasoning_tokens"), output))
+
+
+def generated(body: bytes) -> list[bytes]:
+    """Return the JSON-escaped pieces of generated text in a body or in a block of stream events."""
+    return _GENERATED.findall(body)
+
+
+def text_of(fragments: list[bytes]) -> str:
+    """Join and unescape such pieces."""
+    joined = b"".join(fragments)
+    try:
+        return msgspec.json.decode(b'"' + joined + b'"', type=str)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return joined.decode(errors="replace")
+
+
+class Collector:
+    """Keeps what a stream generated, so that it can be counted if the provider does not say. Works in batches."""
+
+    __slots__ = ("_pending", "_pending_bytes", "_size", "fragments")
+
+    BATCH = 16 << 10
+
+    def __init__(self) -> None:
+        self.fragments: list[bytes] = []
+        self._pending: list[bytes] = []
+        self._pending_bytes = 0
+        self._size = 0
+
+    def add(self, block: bytes) -> None:
+        """Take whole events."""
+        self._pending.append(block)
+        self._pending_bytes += len(block)
+        if self._pending_bytes > self.BATCH:
+            self.collect()
+
+    def collect(self) -> list[bytes]:
+        """Return all fragments so far."""
+        found = b"".join(generated(b"".join(self._pending)))
+        self._pending.clear()
+        self._pending_bytes = 0
+        if found and self._size < MAX_FRAGMENTS:
+            self.fragments.append(found)
+            self._size += len(found)
+        return self.fragments
+
+
+def _part(usage: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = usage.get(name)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _count(usage: Mapping[str, Any], name: str) -> int:
+    value = usage.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1 << 40:
+        return 0
+    return int(value)

@@ -1,0 +1,23 @@
+"""Quirks of providers that speak OpenAI's dialect, as data. What is not listed has none."""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from gateway.snapshot import DeploymentPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How a provider differs. `cap_name`: the parameter that caps the output of a chat."""
+
+    cap_name: str = "max_tokens"
+
+
+DEFAULT = Profile()
+# api.openai.com deprecates max_tokens, and its reasoning models refuse it (API reference, "Create chat completion").
+PROFILES = {"api.openai.com": Profile(cap_name="max_completion_tokens")}
+
+
+def profile_of(deployment: DeploymentPolicy) -> Profile:
+    """Return the profile of a deployment, by the host it is served from."""
+    return PROFILES.get(urlsplit(deployment.base_url).hostname or "", DEFAULT)
