@@ -1,10 +1,12 @@
 """What every test has: services on demand, no way out of this machine, and nothing left running."""
 
-import os
+from collections.abc import Iterator
 
 import pytest
+from django.db import connection
+from pytest_django import DjangoDbBlocker
 
-from tests.services import session, sockets
+from tests.services import environment, session, sockets
 
 pytest_plugins = ["tests.services.atrium", "tests.services.browser", "tests.services.stores"]
 
