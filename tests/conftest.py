@@ -11,6 +11,7 @@ from tests.services import environment, session, sockets
 pytest_plugins = ["tests.services.atrium", "tests.services.browser", "tests.services.stores"]
 
 BY_FIXTURE = {"browser": "browser", "server": "server", "start_server": "server"}
+FORGOTTEN = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 
 
 def pytest_configure() -> None:
@@ -34,8 +35,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_report_header() -> str:
     """Say which stores this run is on."""
-    return (
-        "stores: PostgreSQL and Redis"
-        if os.environ.get("ATRIUM_TEST_STORES") == "postgres"
-        else "stores: SQLite and memory"
-    )
+    return "stores: PostgreSQL and Redis" if environment.on_postgres() else "stores: SQLite and memory"
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Before a PostgreSQL test database is dropped, end the sessions that threads of finished tests still hold."""
+    yield
+    if connection.vendor == "postgresql":
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute(FORGOTTEN)
