@@ -1,0 +1,138 @@
+"""The packaged facts: well-known providers, their models, and what those cost according to genai-prices."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import genai_prices.data
+import yaml
+from genai_prices.types import ModelPrice, TieredPrices
+from genai_prices.types import Provider as PriceList
+
+from gateway.money import parse_usd
+
+FOLDER = Path(__file__).resolve().parent.parent / "data"
+RATES = {
+    "input": "input_mtok",
+    "output": "output_mtok",
+    "cached_input": "cache_read_mtok",
+    "cache_write": "cache_write_mtok",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PackagedProvider:
+    """`key`: the environment variable of its key; empty where Atrium cannot connect it by itself."""
+
+    slug: str
+    name: str
+    prices: str
+    key: str = ""
+    base_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PackagedModel:
+    """`at` is a packaged provider's slug, `upstream` the model's name there, `priced` its name in the price list."""
+
+    slug: str
+    at: str
+    upstream: str
+    priced: str
+    name: str
+    vendor: str
+    about: str
+    context: int
+    output: int
+    can: tuple[str, ...]
+    tier: str
+
+
+@dataclass(frozen=True, slots=True)
+class PackagedPrice:
+    """Rates in nano-USD per 1M tokens. `until_tokens`: the prompt length above which they rise (0: they do not)."""
+
+    input: int
+    output: int
+    cached_input: int | None
+    cache_write: int | None
+    until_tokens: int
+    deprecated: bool
+
+
+@cache
+def providers() -> dict[str, PackagedProvider]:
+    """Return the packaged providers by slug."""
+    return {slug: PackagedProvider(slug=slug, **fields) for slug, fields in _load("providers.yaml").items()}
+
+
+@cache
+def models() -> tuple[PackagedModel, ...]:
+    """Return the packaged models."""
+    return tuple(_model(row) for row in _load("models.yaml")["models"])
+
+
+def source() -> str:
+    """Return where packaged prices come from, as it is kept with each price."""
+    return f"genai-prices {version('genai-prices')}"
+
+
+def price_of(model: PackagedModel, at: datetime) -> PackagedPrice | None:
+    """Return what the provider asks for `model` at `at`; None where the package does not know.
+
+    Where the price depends on the hour, the dearest one: nothing may be billed too low.
+    """
+    listed = _price_lists()[providers()[model.at].prices].find_model(model.priced)
+    if listed is None:
+        return None
+    midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
+    of_the_day = [listed.get_prices(midnight + timedelta(hours=hour)) for hour in range(24)]
+    dearest = max(of_the_day, key=lambda price: [_amount(price, name) or 0 for name in ("output_mtok", "input_mtok")])
+    rates = {name: _nano(_amount(dearest, theirs)) for name, theirs in RATES.items()}
+    if not rates["input"] and not rates["output"]:
+        return None
+    starts = [value.tiers[0].start for value in _values(dearest) if isinstance(value, TieredPrices) and value.tiers]
+    return PackagedPrice(
+        input=rates["input"] or 0,
+        output=rates["output"] or 0,
+        cached_input=rates["cached_input"],
+        cache_write=rates["cache_write"],
+        until_tokens=min(starts, default=0),
+        deprecated=bool(listed.deprecated),
+    )
+
+
+@cache
+def _price_lists() -> dict[str, PriceList]:
+    return {provider.id: provider for provider in genai_prices.data.providers}
+
+
+def _values(price: ModelPrice) -> list[Any]:
+    return [getattr(price, theirs, None) for theirs in RATES.values()]
+
+
+def _amount(price: ModelPrice, name: str) -> Decimal | None:
+    value = getattr(price, name, None)
+    return value.base if isinstance(value, TieredPrices) else value
+
+
+def _nano(amount: Decimal | None) -> int | None:
+    return None if amount is None else parse_usd(f"{amount:f}")
+
+
+def _model(row: dict[str, Any]) -> PackagedModel:
+    upstream = row.get("upstream", row["id"])
+    return PackagedModel(
+        slug=row["id"], at=row["at"], upstream=upstream, priced=row.get("priced", upstream), name=row["name"],
+        vendor=row["vendor"], about=row["about"], context=row["context"], output=row["output"],
+        can=tuple(row["can"]), tier=row["tier"],
+    )  # fmt: skip
+
+
+def _load(name: str) -> Any:
+    with (FOLDER / name).open(encoding="utf-8") as file:
+        return yaml.safe_load(file)
