@@ -1,6 +1,6 @@
 """What every page knows: the navigation that this person's roles open, who they are, and the colours they chose."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from django.core.exceptions import PermissionDenied
@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
 
+from portal.home.menu import GROUPS, INBOX, Entry, Group
 from portal.keys.models import KeyRequest
 from portal.people.access import Viewer, current_viewer
 from portal.people.permissions import Role
@@ -21,57 +22,6 @@ ROLE_WORDS: Final = {
     Role.LEAD: "Team lead",
     Role.EMPLOYEE: "Employee",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of the navigation; shown to whoever has any of `permissions` once its page exists."""
-
-    words: str
-    url_name: str
-    icon: str
-    permissions: tuple[str, ...] = ()
-    url: str = ""
-    here: str = ""
-    count: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    title: str
-    entries: tuple[Entry, ...]
-
-
-DECIDES: Final = ("requests.decide", "requests.decide_budget", "requests.decide_all")
-INBOX: Final = "keys-inbox-list"
-GROUPS: Final = (
-    Group("Work", (
-        Entry("Home", "home", "home"),
-        Entry("Models", "catalog-model-list", "layout-grid", ("models.view",)),
-        Entry("My keys", "keys-key-list", "key", ("keys.own",)),
-        Entry("Requests", "keys-request-list", "message-2", ("requests.own",)),
-        Entry("My usage", "billing-usage-mine", "activity", ("usage.own",)),
-    )),
-    Group("Lead", (
-        Entry("Inbox", INBOX, "inbox", DECIDES),
-        Entry("Team spend", "billing-spend-team", "chart-area-line", ("usage.team",)),
-        Entry("Team", "people-team-list", "users", ("team.manage",)),
-    )),
-    Group("Finance", (
-        Entry("Spend", "billing-spend-dashboard", "report-money", ("spend.view",)),
-        Entry("Budgets", "billing-quota-list", "wallet", ("quotas.view", "quotas.manage")),
-    )),
-    Group("Admin", (
-        Entry("Providers", "catalog-provider-list", "plug-connected", ("catalog.manage",)),
-        Entry("Model registry", "catalog-admin-model-list", "adjustments", ("catalog.manage",)),
-        Entry("Prices", "catalog-price-list", "tag", ("catalog.manage",)),
-        Entry("Teams", "people-team-list", "users-group", ("teams.manage", "people.view")),
-        Entry("People", "people-user-list", "user-circle", ("people.view", "people.manage")),
-    )),
-    Group("Evidence", (
-        Entry("Audit trail", "people-audit-list", "shield-check", ("audit.view",)),
-    )),
-)  # fmt: skip
 
 
 def navigation(request: HttpRequest) -> dict[str, object]:
@@ -115,7 +65,7 @@ def marked(groups: list[Group], path: str) -> list[Group]:
     """Mark the entry whose address is the longest beginning of `path`."""
     home = reverse("home")
     urls = [entry.url for group in groups for entry in group.entries]
-    fitting = [url for url in urls if path == url or (url != home and path.startswith(url))]
+    fitting = [url for url in urls if path == url or (url != home and path.startswith(url.rstrip("/") + "/"))]
     best = max(fitting, key=len, default="")
     here = "page" if best == path else "true"
     return [

@@ -1,0 +1,120 @@
+"""What the front page says: the way to the first call, what waits for this person, and their month so far."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db.models import Count, Sum
+from django.urls import NoReverseMatch, reverse
+
+from billing.calendar import day_of, start_of
+from billing.models import UsageEvent
+from portal.home.components.numbers import compact, usd
+from portal.keys.models import Key, KeyRequest, Notice
+from portal.people.access import Viewer
+from portal.people.models import Team
+
+NOTICES_FOR: Final = timedelta(days=7)
+NOTICES_SHOWN: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One of the three steps; `next` is the first that is not done."""
+
+    title: str
+    words: str
+    action: str
+    url: str
+    done: bool
+    next: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Something that waits for this person."""
+
+    words: str
+    url: str
+    tone: str = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    label: str
+    value: str
+    caption: str
+    url: str
+    icon: str
+
+
+def steps_of(viewer: Viewer) -> list[Step]:
+    """The way to the first call; empty for who has no team to call for."""
+    if not Team.objects.filter(pk__in=viewer.team_ids, status=Team.Status.ACTIVE).exists():
+        return []
+    newest = Key.objects.filter(owner=viewer.user, ended_at__isnull=True).order_by("-created_at").first()
+    called = Key.objects.filter(owner=viewer.user, last_used_at__isnull=False).exists()
+    minted = newest is not None or called
+    key_page = address("keys-key-detail", newest.pk) if newest else address("keys-key-mint")
+    return [
+        Step(
+            "Choose a model",
+            "See what your team may call, what it costs and how fast it answers.",
+            "Browse models",
+            address("catalog-model-list"),
+            done=minted,
+            next=False,
+        ),
+        Step(
+            "Mint a key",
+            "A name is enough. The key ends by itself, and you see it this one time.",
+            "Mint another" if minted else "Mint a key",
+            address("keys-key-mint"),
+            done=minted,
+            next=not minted,
+        ),
+        Step(
+            "Call",
+            "Paste a snippet into a terminal or a tool. Atrium notices your first call.",
+            "Show snippets",
+            key_page,
+            done=called,
+            next=minted and not called,
+        ),
+    ]
+
+
+def waiting_for(viewer: Viewer, now: datetime) -> list[Item]:
+    """Decisions to take, and what was told lately."""
+    items = []
+    open_requests = KeyRequest.objects.decidable_by(viewer).open().count()
+    if open_requests:
+        words = "1 request waits" if open_requests == 1 else f"{open_requests} requests wait"
+        items.append(Item(f"{words} for your decision", address("keys-inbox-list"), "warn"))
+    notices = Notice.objects.filter(user=viewer.user, read_at__isnull=True, created_at__gte=now - NOTICES_FOR)
+    items += [Item(notice.words, notice.path) for notice in notices[:NOTICES_SHOWN]]
+    return items
+
+
+def month_of(viewer: Viewer, now: datetime) -> list[Figure]:
+    """Own keys, calls and spend since the month began in the billing time zone."""
+    first = day_of(now).replace(day=1)
+    calls = UsageEvent.objects.filter(user_id=viewer.user.pk).between(start_of(first), now)
+    sums = calls.aggregate(calls=Count("request_id"), cost=Sum("cost_nano_usd"))
+    since, usage = f"since 1 {first:%B}", address("billing-usage-mine")
+    live = Key.objects.filter(owner=viewer.user).live(now)
+    ending = live.filter(expires_at__lt=now + NOTICES_FOR).count()
+    ends = f"{ending} end{'s' if ending == 1 else ''} within a week" if ending else "none ends within a week"
+    return [
+        Figure("My keys", str(live.count()), ends, address("keys-key-list"), "key"),
+        Figure("My calls", compact(sums["calls"]), since, usage, "activity"),
+        Figure("My spend", usd(sums["cost"] or 0), since, usage, "coin"),
+    ]
+
+
+def address(name: str, *args: str) -> str:
+    """Return the address of a page, or nothing where there is none."""
+    try:
+        return reverse(name, args=args)
+    except NoReverseMatch:
+        return ""

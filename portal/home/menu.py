@@ -1,0 +1,131 @@
+"""The navigation: one table of all pages that stand in it, and who sees them."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the navigation; shown to whoever has any of `permissions` once its page exists. `about` is said on the front page."""
+
+    words: str
+    url_name: str
+    icon: str
+    permissions: tuple[str, ...] = ()
+    url: str = ""
+    here: str = ""
+    count: int = 0
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    title: str
+    entries: tuple[Entry, ...]
+
+
+DECIDES: Final = ("requests.decide", "requests.decide_budget", "requests.decide_all")
+INBOX: Final = "keys-inbox-list"
+GROUPS: Final = (
+    Group(
+        "Work",
+        (
+            Entry("Home", "home", "home"),
+            Entry("Models", "catalog-model-list", "layout-grid", ("models.view",)),
+            Entry("My keys", "keys-key-list", "key", ("keys.own",)),
+            Entry("Requests", "keys-request-list", "message-2", ("requests.own",)),
+            Entry("My usage", "billing-usage-mine", "activity", ("usage.own",)),
+        ),
+    ),
+    Group(
+        "Lead",
+        (
+            Entry("Inbox", INBOX, "inbox", DECIDES, about="What people ask for, with what you need to decide."),
+            Entry(
+                "Team spend",
+                "billing-spend-team",
+                "chart-area-line",
+                ("usage.team",),
+                about="Month to date, by person, key and model.",
+            ),
+            Entry(
+                "Team",
+                "people-team-list",
+                "users",
+                ("team.manage",),
+                about="Members, their keys, what the team may use.",
+            ),
+        ),
+    ),
+    Group(
+        "Finance",
+        (
+            Entry(
+                "Spend",
+                "billing-spend-dashboard",
+                "report-money",
+                ("spend.view",),
+                about="Month to date, forecast and movers, down to each request.",
+            ),
+            Entry(
+                "Budgets",
+                "billing-quota-list",
+                "wallet",
+                ("quotas.view", "quotas.manage"),
+                about="Who may spend how much, and what is left.",
+            ),
+        ),
+    ),
+    Group(
+        "Admin",
+        (
+            Entry(
+                "Providers",
+                "catalog-provider-list",
+                "plug-connected",
+                ("catalog.manage",),
+                about="Where models run, and the credentials for them.",
+            ),
+            Entry(
+                "Model registry",
+                "catalog-admin-model-list",
+                "adjustments",
+                ("catalog.manage",),
+                about="What the company offers, on which tier, until when.",
+            ),
+            Entry(
+                "Prices",
+                "catalog-price-list",
+                "tag",
+                ("catalog.manage",),
+                about="What a call costs, from which day on.",
+            ),
+            Entry(
+                "Teams",
+                "people-team-list",
+                "users-group",
+                ("teams.manage", "people.view"),
+                about="Who belongs together, and which cost centre pays.",
+            ),
+            Entry(
+                "People",
+                "people-user-list",
+                "user-circle",
+                ("people.view", "people.manage"),
+                about="Everybody who can sign in, with their roles.",
+            ),
+        ),
+    ),
+    Group(
+        "Evidence",
+        (
+            Entry(
+                "Audit trail",
+                "people-audit-list",
+                "shield-check",
+                ("audit.view",),
+                about="Every change and decision: who, what, when.",
+            ),
+        ),
+    ),
+)
