@@ -84,11 +84,21 @@ def embedded_secrets(data_dir: Path, names: tuple[str, ...]) -> Mapping[str, str
     """Return each of `names` from the environment, else from `data_dir`/secrets.json, which is made (mode 0600) when absent.
 
     An embedded installation keeps its secrets beside its database; a production one sets the variables
-    (`portal.checks` refuses to start it otherwise).
+    (`portal.checks` refuses to start it otherwise). Raises BadEnvironment where the folder cannot be written.
     """
     given = {name: env_str(name) for name in names}
     if all(given.values()):
         return given
+    try:
+        kept = _kept_secrets(data_dir, names)
+    except OSError as error:
+        raise BadEnvironment(
+            f"The folder {data_dir} cannot be written ({error.strerror}); set ATRIUM_DATA_DIR to one that can"
+        ) from None
+    return {name: given[name] or kept[name] for name in names}
+
+
+def _kept_secrets(data_dir: Path, names: tuple[str, ...]) -> dict[str, str]:
     path = data_dir / "secrets.json"
     data_dir.mkdir(parents=True, exist_ok=True)
     try:
@@ -98,5 +108,5 @@ def embedded_secrets(data_dir: Path, names: tuple[str, ...]) -> Mapping[str, str
     else:
         with os.fdopen(handle, "w") as file:
             json.dump({name: secrets.token_urlsafe(48) for name in names}, file)
-    kept = json.loads(path.read_text())
-    return {name: given[name] or kept[name] for name in names}
+    kept: dict[str, str] = json.loads(path.read_text())
+    return kept

@@ -29,7 +29,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["host"] not in {"127.0.0.1", "localhost", "::1"} and settings.DEMO:
-            raise CommandError("ATRIUM_DEMO=1 lets anybody in by one click: it listens on 127.0.0.1 only. Unset it or HOST.")
+            raise CommandError(
+                "ATRIUM_DEMO=1 lets anybody in by one click: it listens on 127.0.0.1 only. Unset it or HOST."
+            )
         listener = self._listen(options["host"])
         self._prepare_data()
         signal.signal(signal.SIGTERM, _leave)
@@ -66,7 +68,11 @@ class Command(BaseCommand):
             listener.bind((host, settings.PORT))
             listener.listen(2048)
         except PermissionError:
-            raise CommandError(f"Port {settings.PORT} needs administrator rights. Choose another: make run PORT=8080") from None
+            raise CommandError(
+                f"Port {settings.PORT} needs administrator rights. Choose another: make run PORT=8080"
+            ) from None
+        except OverflowError:
+            raise CommandError(f"PORT is {settings.PORT}; ports go from 1 to 65535.") from None
         except OSError:
             raise CommandError(
                 f"Port {settings.PORT} is taken by another program. Choose another: make run PORT={settings.PORT + 1}"
@@ -80,14 +86,18 @@ class Command(BaseCommand):
             folder.mkdir(parents=True, exist_ok=True)
             settings.JOURNAL_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise CommandError(f"The folder {folder} cannot be written ({error.strerror}). Set ATRIUM_DATA_DIR to one that can.") from None
+            raise CommandError(
+                f"The folder {folder} cannot be written ({error.strerror}). Set ATRIUM_DATA_DIR to one that can."
+            ) from None
         try:
             call_command("migrate", interactive=False, verbosity=0)
             partitions.prepare(datetime.now(UTC).date())
             if settings.DEMO:
                 call_command("load_demo", verbosity=0)
         except DatabaseError as error:
-            raise CommandError(f"The database cannot be used: {str(error).strip().splitlines()[0]}. Check DATABASE_URL.") from None
+            raise CommandError(
+                f"The database cannot be used: {str(error).strip().splitlines()[0]}. Check DATABASE_URL."
+            ) from None
 
     def _announce(self) -> None:
         write = self.stdout.write
