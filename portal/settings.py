@@ -178,6 +178,7 @@ USE_I18N = False
 USE_TZ = True
 TIME_ZONE = "UTC"
 BILLING_TIME_ZONE = env_str("BILLING_TIME_ZONE", "UTC")
+TEAM_SECTIONS: list[str] = []  # what stands above people and shows itself on a team's page
 BILLING_LABELS = {"key": "portal.keys.labels.key_labels"}  # kinds that stand above billing: who names them
 
 # Static files

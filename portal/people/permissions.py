@@ -51,3 +51,30 @@ def refusal_words(permission: str) -> str:
     names = [ROLE_WORDS[role][1] for role in Role if permission in PERMISSIONS[role]]
     words = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
     return f"This is for {words} ({permission})."
+
+
+PERMISSION_WORDS: Final = {
+    "audit.view": "Read and export the audit trail",
+    "catalog.manage": "Change providers, models and prices",
+    "keys.all": "See and revoke every key",
+    "keys.own": "Mint, narrow, rotate and revoke own keys",
+    "keys.team": "See and revoke keys of the teams one leads",
+    "keys.view_all": "See every key, without changing any",
+    "models.view": "Browse the catalogue",
+    "people.manage": "Invite and block people, give roles",
+    "people.view": "See all people and teams",
+    "quotas.manage": "Set budgets and limits",
+    "quotas.view": "See budgets and limits",
+    "requests.decide": "Decide on requests of the teams one leads",
+    "requests.decide_all": "Decide on every request",
+    "requests.decide_budget": "Decide on requests for more budget",
+    "requests.inbox": "Open the inbox of requests",
+    "requests.own": "Ask for a model or more budget",
+    "spend.view": "See the spend of everybody",
+    "team.manage": "Add, change and remove members of the teams one leads",
+    "team.view": "See the teams one belongs to",
+    "teams.manage": "Create and change every team",
+    "usage.all": "See every request",
+    "usage.own": "See own usage",
+    "usage.team": "See the spend of the teams one leads",
+}

@@ -10,6 +10,7 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
 register = template.Library()
+START_OVER: dict[str, None] = {"page": None, "before": None, "after": None}  # a new period begins at its first page
 
 
 def address(request: HttpRequest | None, **changes: str | int | None) -> str:
@@ -142,7 +143,7 @@ def date_range(
     presets = [
         {
             "words": words,
-            "url": address(request, **{name_from: start.isoformat(), name_to: end.isoformat(), "page": None}),
+            "url": address(request, **{name_from: start.isoformat(), name_to: end.isoformat()}, **START_OVER),
             "chosen": chosen == (start.isoformat(), end.isoformat()),
         }
         for words, start, end in periods

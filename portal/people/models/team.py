@@ -31,6 +31,21 @@ class TeamQuerySet(models.QuerySet["Team"]):
     def led_by(self, viewer: "Viewer") -> Self:
         return self.filter(id__in=viewer.led_team_ids)
 
+    def matching(self, words: str) -> Self:
+        """Narrow to teams whose name, short name or cost centre holds `words`."""
+        if not words:
+            return self
+        return self.filter(
+            models.Q(name__icontains=words) | models.Q(slug__icontains=words) | models.Q(cost_centre__code__icontains=words)
+        )
+
+    def with_counts(self) -> Self:
+        """Add `member_count` and `lead_count`."""
+        leads = models.Q(memberships__role=Membership.Role.LEAD)
+        return self.annotate(
+            member_count=models.Count("memberships"), lead_count=models.Count("memberships", filter=leads)
+        )
+
 
 class Team(models.Model):
     """A group of people who share models, budgets and keys."""

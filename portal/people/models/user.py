@@ -21,6 +21,12 @@ class UserQuerySet(models.QuerySet["User"]):
         """Narrow to people whose name or e-mail holds `words`."""
         return self.filter(models.Q(name__icontains=words) | models.Q(email__icontains=words)) if words else self
 
+    def with_status(self, status: str) -> "UserQuerySet":
+        return self.filter(status=status) if status else self
+
+    def with_role(self, role: str) -> "UserQuerySet":
+        return self.filter(global_roles__role=role) if role else self
+
 
 class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]  # a class made at run time
     """Django's natural key, and nothing that writes: people are made by actions."""
