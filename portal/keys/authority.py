@@ -39,9 +39,7 @@ def check_manages(actor: Actor, key: Key) -> None:
 def check_stops(actor: Actor, key: Key) -> None:
     """Refuse who may not block or unblock: that is for leads and admins; nobody unblocks a key of their own."""
     viewer = present_viewer(actor)
-    if viewer is None or viewer.allows("keys.all"):
-        return
-    if not viewer.leads(key.team_id) or key.owner_id == viewer.user.pk:
+    if viewer is not None and not Key.objects.stoppable_by(viewer).filter(pk=key.pk).exists():
         raise Refused(
             "The key stays as it is.",
             "Blocking is for the lead of the team (not for a key of their own) and platform admins.",

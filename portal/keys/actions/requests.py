@@ -154,6 +154,14 @@ def wish(request: KeyRequest) -> str:
     return f"{rules.in_words(quota.metric, request.amount or 0)} more {rules.window_words(quota.window)}"
 
 
+def granted_words(request: KeyRequest) -> str:
+    """Say what was granted, where that is less than the wish; empty for models and for what was not approved."""
+    decision = getattr(request, "decision", None)
+    if request.quota is None or decision is None or decision.amount is None:
+        return ""
+    return f"{rules.in_words(request.quota.metric, decision.amount)} more {rules.window_words(request.quota.window)}"
+
+
 def described(request: KeyRequest) -> dict[str, Any]:
     """Return a request as the audit trail keeps it."""
     return {

@@ -25,8 +25,45 @@ class KeyQuerySet(models.QuerySet["Key"]):
             return self
         return self.filter(models.Q(owner=viewer.user) | models.Q(team_id__in=viewer.led_team_ids))
 
+    def stoppable_by(self, viewer: "Viewer") -> Self:
+        """Keys that `viewer` may block and unblock: all for admins, those of others in teams they lead."""
+        if viewer.allows("keys.all"):
+            return self
+        return self.filter(team_id__in=viewer.led_team_ids).exclude(owner=viewer.user)
+
     def live(self, at: datetime) -> Self:
         return self.filter(status=Key.Status.ACTIVE, expires_at__gt=at)
+
+    def in_state(self, state: str, at: datetime) -> Self:
+        """Narrow to keys that people are told are `active`, `blocked`, `revoked` or `expired`; "" leaves all."""
+        if not state:
+            return self
+        if state == "expired":
+            return self.filter(status=Key.Status.ACTIVE, expires_at__lte=at)
+        return self.live(at) if state == Key.Status.ACTIVE else self.filter(status=state)
+
+    def matching(self, words: str) -> Self:
+        """Narrow to keys whose name, owner or team holds `words`, or whose secret begins with them."""
+        if not words:
+            return self
+        if words.startswith(("atp_", "ats_", "att_")):
+            return self.filter(
+                models.Exists(KeySecret.objects.filter(key=models.OuterRef("pk"), prefix__startswith=words[:12]))
+            )
+        return self.filter(
+            models.Q(name__icontains=words)
+            | models.Q(owner__email__icontains=words)
+            | models.Q(team__name__icontains=words)
+        )
+
+    def for_list(self) -> Self:
+        """Read along what a list shows, in a fixed number of queries."""
+        current = KeySecret.objects.filter(status=KeySecret.Status.CURRENT)
+        return (
+            self.select_related("owner", "team")
+            .prefetch_related(models.Prefetch("secrets", current, to_attr="current_secrets"))
+            .annotate(model_count=models.Count("key_models"))
+        )
 
 
 class Key(models.Model):

@@ -30,6 +30,16 @@ class RequestQuerySet(models.QuerySet["KeyRequest"]):
             mine |= models.Q(kind=KeyRequest.Kind.BUDGET, quota__metric="usd")
         return others.filter(mine)
 
+    def for_list(self) -> Self:
+        """Read along what lists and pages show of a request."""
+        return self.select_related("requester", "team", "model", "quota", "key", "decision__decided_by")
+
+    def in_force(self) -> Self:
+        """Narrow to approved ones that have not ended."""
+        return self.filter(
+            status=KeyRequest.Status.APPROVED, decision__ended_at__isnull=True, decision__until__gt=timezone.now()
+        )
+
     def open(self) -> Self:
         return self.filter(status=KeyRequest.Status.OPEN)
 

@@ -1,0 +1,51 @@
+"""What a link to the request form names: the model, the key, the limit. Whatever is not the asker's is left out."""
+
+from dataclasses import dataclass
+
+from django.http import QueryDict
+
+from billing.models import Quota
+from catalog.models import Model
+from portal.keys.asking import bounds
+from portal.keys.models import Key, KeyRequest
+from portal.keys.offers import teams_of
+from portal.people.access import Viewer
+from portal.people.models import Team
+
+
+@dataclass(frozen=True, slots=True)
+class Prefill:
+    """The objects that the address names, as far as the viewer may name them."""
+
+    kind: str
+    model: Model | None
+    key: Key | None
+    quota: Quota | None
+    teams: list[Team]
+    refused_request_id: str
+
+
+def read_prefill(query: QueryDict, viewer: Viewer) -> Prefill:
+    """Read `?kind=model|budget&model=SLUG&key=KEY_ID&quota=QUOTA_ID&request_id=…`."""
+    kind = KeyRequest.Kind.BUDGET if query.get("kind") == KeyRequest.Kind.BUDGET else KeyRequest.Kind.MODEL
+    key = Key.objects.filter(pk=query.get("key", ""), owner=viewer.user).select_related("team").first()
+    model = Model.objects.listed().filter(slug=query.get("model", "")).first()
+    teams = [key.team] if key else teams_of(viewer)
+    quota = Quota.objects.filter(pk=query.get("quota", "")).first() if kind == KeyRequest.Kind.BUDGET else None
+    if quota is not None:
+        teams = [team for team in teams if bounds(quota, viewer, team)]
+        quota = quota if teams else None
+    return Prefill(kind, model, key, quota, teams or teams_of(viewer), query.get("request_id", "")[:40])
+
+
+def open_limits(viewer: Viewer, prefill: Prefill) -> list[tuple[Quota, str]]:
+    """Return the limits that bound the viewer, for who came without naming one, with a word on whose each is."""
+    scopes = {("user", viewer.user.pk): "yours", **{("team", team.pk): team.name for team in prefill.teams}}
+    keys = Key.objects.filter(owner=viewer.user, ended_at__isnull=True, team__in=prefill.teams)
+    scopes |= {("key", key.pk): f"key {key.name}" for key in keys}
+    rows = Quota.objects.filter(scope_id__in=[scope for _, scope in scopes]).order_by("scope_kind", "-metric", "window")
+    return [
+        (quota, scopes[quota.scope_kind, quota.scope_id])
+        for quota in rows
+        if (quota.scope_kind, quota.scope_id) in scopes
+    ]

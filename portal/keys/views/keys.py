@@ -1,0 +1,52 @@
+"""The list of keys, and one key."""
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from billing.remaining import remaining_of
+from portal.keys import sheet
+from portal.keys.forms.search import SearchForm
+from portal.keys.models import Key
+from portal.people.access import current_viewer, requires
+
+PER_PAGE = 50
+
+
+@requires("keys.own")
+@require_GET
+def key_list(request: HttpRequest) -> HttpResponse:
+    """Own keys; with `whose=all` every key that this person may look at."""
+    viewer = current_viewer(request)
+    form = SearchForm(
+        request.GET,
+        sees_others=bool(viewer.led_team_ids) or viewer.allows("keys.view_all") or viewer.allows("keys.all"),
+    )
+    now = timezone.now()
+    keys = form.found(Key.objects.visible_to(viewer), viewer, now).for_list()
+    page = Paginator(keys, PER_PAGE).get_page(request.GET.get("page"))
+    rows = [(key, key.state(now)) for key in page]
+    any_yet = bool(rows) or Key.objects.filter(owner=viewer.user).exists()
+    return render(request, "keys/key_list.html", {"form": form, "page": page, "rows": rows, "any_yet": any_yet})
+
+
+@requires("keys.own")
+@require_GET
+def key_detail(request: HttpRequest, key_id: str) -> HttpResponse:
+    """What the key may do, what is left, who did what with it."""
+    viewer = current_viewer(request)
+    key = get_object_or_404(Key.objects.visible_to(viewer).select_related("owner", "team", "application"), pk=key_id)
+    context = {
+        "key": key,
+        "state": key.state(timezone.now()),
+        "may": sheet.choices_of(viewer, key),
+        "models": sheet.callable_models(key),
+        "limits": remaining_of([("key", key.pk)]),
+        "team_limits": remaining_of([("team", key.team_id)]),
+        "secrets": sheet.secrets_of(key),
+        "month": sheet.spent_this_month(key),
+        "history": sheet.history_of(key),
+    }
+    return render(request, "keys/key_detail.html", context)
