@@ -39,6 +39,16 @@
     if (target && target.matches && !target.matches(".at-live")) target.setAttribute("aria-busy", String(state));
   }
 
+  // A live panel that still waits is left alone, so that nothing is read out every two seconds; its good news is.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (!event.detail.target?.matches?.(".at-live")) return;
+    const arrived = event.detail.serverResponse.includes("is-seen");
+    event.detail.shouldSwap = arrived;
+    const title = arrived && new DOMParser().parseFromString(event.detail.serverResponse, "text/html").querySelector(".at-live-title");
+    const announcer = document.getElementById("announcer");
+    if (title && announcer) announcer.textContent = title.textContent;
+  });
+
   document.addEventListener("htmx:beforeRequest", (event) => busy(event, true));
   document.addEventListener("htmx:afterRequest", (event) => busy(event, false));
   document.addEventListener("htmx:afterSettle", (event) => ready(event.target));

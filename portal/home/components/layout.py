@@ -104,5 +104,6 @@ def live_panel(context: dict[str, Any], url: str, seen: object, **words: str) ->
     Words: `title`, `words` while waiting; `seen_title`, `seen_words` afterwards.
     """
     request = context.get("request")
-    here = request.get_full_path() if request is not None and not getattr(request, "htmx", False) else ""
+    asked_by_hand = request is not None and request.method == "GET" and not getattr(request, "htmx", False)
+    here = request.get_full_path() if request is not None and asked_by_hand else ""
     return render_to_string("components/live_panel.html", {"url": url, "seen": bool(seen), "here": here, **words})
