@@ -50,6 +50,8 @@ class ControlPlane:
         clock = SystemClock()
         self.money = LedgerMoney(self.incarnation, self._database, clock.now, settings.BILLING_TIME_ZONE)
         self.journal = JournalWriter(settings.JOURNAL_DIR, self.incarnation, fsync=settings.JOURNAL_FSYNC)
+        tokens = TokenCounter()
+        tokens.warm()
         self.runtime = Runtime(
             snapshot=await self._database.run(compile_all),
             key_ring=KeyRing(DatabaseKeys(self._database), settings.KEY_PEPPER, clock.monotonic),
@@ -57,7 +59,7 @@ class ControlPlane:
             rates=_rates(),
             journal=self.journal,
             upstream=AiohttpUpstream(),
-            tokens=TokenCounter(),
+            tokens=tokens,
             clock=clock,
             incarnation=self.incarnation,
             limits=Limits(stale_max_s=settings.STALE_MAX_S),
@@ -80,6 +82,7 @@ class ControlPlane:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.runtime.rates.aclose()
         self.journal.close()
         try:
             await self._drain_database.run(recover, settings.JOURNAL_DIR)

@@ -79,3 +79,7 @@ class RateStore(Protocol):
     async def peek(self, quotas: Sequence[QuotaPolicy], now: float) -> list[Remaining]:
         """Say what is left of each."""
         ...
+
+    async def aclose(self) -> None:
+        """Let connections and held slots go, at the end of the process."""
+        ...

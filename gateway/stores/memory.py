@@ -47,6 +47,9 @@ class MemoryRateStore:
         """Say what is left of each."""
         return [self._remaining(quota, now) for quota in quotas]
 
+    async def aclose(self) -> None:
+        """Nothing to let go."""
+
     def counted(self, quota: QuotaPolicy, start: int) -> int:
         """Return how much of the window that began at `start` was taken here."""
         return self._used.get((quota.id, start), 0)
