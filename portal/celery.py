@@ -8,6 +8,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 app = Celery("atrium")
 app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.beat_scheduler = "portal.beat:LockedScheduler"
 app.autodiscover_tasks()
 
 # Messages may be lost (the embedded transport is memory), so each task re-derives its work from the database.

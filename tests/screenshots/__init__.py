@@ -1,0 +1,1 @@
+"""`make screenshots`: every page for every persona, in both widths and themes."""
