@@ -2,7 +2,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help run test lint format screenshots soak lock env reset clean
 
-export PYTHON ?=
+PYTHON ?=
+export PYTHON
 BOOT := @sh deploy/python.sh deploy/bootstrap.py
 
 help: ## list these commands

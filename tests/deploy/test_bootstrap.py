@@ -94,6 +94,15 @@ def test_a_folder_that_cannot_be_written_is_named(clone: Path) -> None:
     assert f"Cannot write to {clone}" in one_sentence(done)
 
 
+def test_a_python_without_venv_is_said_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Debian ships venv apart; who is not root is told what to install."""
+    monkeypatch.setattr(python_env, "HOME", tmp_path / ".venv")
+    monkeypatch.setattr(python_env, "_has_ensurepip", lambda base: False)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(failures.Stop, match=r"sudo apt-get install python3\.\d+-venv"):
+        python_env._create()
+
+
 def test_a_registry_that_does_not_answer_is_reported(clone: Path) -> None:
     nowhere = f"http://127.0.0.1:{free_port()}/simple"
     done = bootstrap(

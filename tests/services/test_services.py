@@ -12,6 +12,8 @@ import redis
 from tests.services.processes import MINDER, Running, wait_until
 from tests.services.sockets import OutsideAddress
 
+pytestmark = pytest.mark.deploy  # the same on any stores, so once is enough
+
 
 @pytest.mark.parametrize("address", ["192.0.2.1", "example.com"])
 def test_outside_addresses_are_refused(address: str) -> None:
