@@ -64,7 +64,9 @@ def decode_body(body: bytes, encoding: str, limit: int) -> bytes:
                 raise too_large(limit)
             pieces.append(piece)
     except DecodingError:
-        raise RequestError(f"The body is not {name}, as its content-encoding says. Check how it is compressed.") from None
+        raise RequestError(
+            f"The body is not {name}, as its content-encoding says. Check how it is compressed."
+        ) from None
     if not inflater.complete:
         raise RequestError(f"The {name} body ends too early. Send it again.")
     return b"".join(pieces)

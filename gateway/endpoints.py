@@ -110,7 +110,9 @@ def allowed(endpoint: Endpoint) -> str:
 def _unknown(method: str, path: str) -> str:
     served = ", ".join(f"{endpoint.method} {endpoint.path}" for endpoint in ENDPOINTS)
     if path.startswith("/v1/v1"):
-        return f"There is no {_shown(path)}: the base URL of your client ends in /v1 once too often. Served are: {served}."
+        return (
+            f"There is no {_shown(path)}: the base URL of your client ends in /v1 once too often. Served are: {served}."
+        )
     if path.startswith(KNOWN) or _GEMINI.match(path):
         return f"{_shown(method)} {_shown(path)} is not served by this gateway yet. Served are: {served}."
     return f"There is no {_shown(method)} {_shown(path)}. Served are: {served}."

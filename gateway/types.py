@@ -1,14 +1,13 @@
 """The nouns of a call: what came in, what is known about it, what was dialled, what it used."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from gateway.errors import GatewayError
-from gateway.journal.records import Hold
-from gateway.quotas.interface import Reservation
+from gateway.quotas.interface import Demand, Reservation
 from gateway.snapshot import DeploymentPolicy, KeyEntry, ModelPolicy, Price, Snapshot, TeamPolicy
 
 if TYPE_CHECKING:
@@ -81,30 +80,30 @@ class UpstreamRequest:
     body: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """The most that an attempt may use, and what was taken for it."""
+
+    demand: Demand
+    reservation: Reservation
+
+
 @dataclass(slots=True)
 class Attempt:
     """One dial, or one that is about to be: reserved, journaled and charged on its own."""
 
     number: int
     deployment: DeploymentPolicy
-    bound_nano_usd: int
-    bound_input_tokens: int
-    bound_output_tokens: int
-    reservation: Reservation
-    started: float = 0.0  # monotonic
+    reserved: Reserved
+    started: float  # monotonic
     opened: bool = False  # an `Opened` stands in the journal
     closed: bool = False  # so does its `Closed`
     first_byte: float = 0.0  # monotonic; 0: none came
-    usage: Usage | None = None  # as the provider said
-    fragments: list[bytes] = field(default_factory=list)  # JSON-escaped pieces of what was generated, for counting
     served: bool = False  # the provider may have worked for us: charged even without an answer
+    usage: Usage | None = None  # as the provider said, or as counted
+    fragments: Sequence[bytes] = ()  # JSON-escaped pieces of what was generated, for counting
     estimated: bool = False
     cost_nano_usd: int = 0
-
-    @property
-    def holds(self) -> tuple[Hold, ...]:
-        """The money that this attempt holds."""
-        return self.reservation.holds
 
 
 class Client(Protocol):
@@ -150,12 +149,14 @@ class Call:
     watch: "Watch"
     at: float  # epoch s
     started: float  # monotonic
+    client_name: str = ""  # product and version, from the user agent
     portal_url: str = ""
     principal: Principal | None = None
     grant: Grant | None = None
+    reserved: Reserved | None = None  # until an attempt is opened with it
     attempts: list[Attempt] = field(default_factory=list)
-    status: int = 0
     error: GatewayError | None = None
+    event_end: bytes = b""  # what ends the stream event that was being sent when it was cut
 
     @property
     def attempt(self) -> Attempt | None:
@@ -188,6 +189,3 @@ class CallLine(msgspec.Struct, frozen=True):
     ttft_ms: int
     overhead_us: int
     policy_version: int
-
-
-Handler = Callable[[Call], Awaitable[None]]

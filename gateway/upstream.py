@@ -20,6 +20,14 @@ READ_BUFFER = 64 << 10  # aiohttp stops reading from the socket at twice this
 KEEP_ALIVE_S = 30.0
 LARGE_BODY = 1 << 20
 
+_UNSENT = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ClientSSLError,
+    aiohttp.InvalidURL,
+    ValueError,
+)
+
 
 class UpstreamResponse(Protocol):
     """An answer whose head has arrived. `headers` has lower-case names; of a repeated header the last value."""
@@ -134,7 +142,7 @@ class _AiohttpResponse:
         self._response = response
         self._deployment = deployment
         self.status = response.status
-        self.headers = {name.lower(): value for name, value in response.headers.items()}
+        self.headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
         encoding = self.headers.get("content-encoding", "").strip().lower()
         self._inflater: Inflater | None = None
         self._pieces: AsyncIterator[bytes] | None = None
@@ -182,8 +190,7 @@ def _failure(deployment: DeploymentPolicy, error: Exception) -> UpstreamError:
     """Sort an error of aiohttp by whether the provider can have seen the request."""
     if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, PrivateAddressError):
         return _private(deployment)
-    unsent = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientSSLError, aiohttp.InvalidURL)
-    if isinstance(error, unsent) or isinstance(error, ValueError):
+    if isinstance(error, _UNSENT):
         return UpstreamError(
             f"The provider {deployment.provider} could not be reached, so this call was not made and costs nothing. "
             "Try again; tell your platform team if this lasts.",

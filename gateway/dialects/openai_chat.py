@@ -67,6 +67,8 @@ def _refuse_unpriced(members: Members) -> None:
     if members.raw("audio") not in {None, b"null"}:
         raise parameters.unsupported("audio", "only text is metered. Leave it out.")
     if members.raw("web_search_options") not in {None, b"null"}:
-        raise parameters.unsupported("web_search_options", "providers bill searches apart, which is not metered. Leave it out.")
+        raise parameters.unsupported(
+            "web_search_options", "providers bill searches apart, which is not metered. Leave it out."
+        )
     if "service_tier" in members and members.value("service_tier") == "priority":
         raise parameters.unsupported("service_tier", "the priority tier has prices of its own. Leave it out.")

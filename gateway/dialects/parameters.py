@@ -60,7 +60,9 @@ def required(members: Members, name: str, hint: str) -> None:
 
 def unsupported(name: str, why: str) -> RequestError:
     """Return the error of a parameter that cannot be allowed here."""
-    return RequestError(f'The parameter "{name}" is not supported here: {why}', code="unsupported_parameter", param=name)
+    return RequestError(
+        f'The parameter "{name}" is not supported here: {why}', code="unsupported_parameter", param=name
+    )
 
 
 def _value(members: Members, name: str) -> Any:

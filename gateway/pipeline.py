@@ -1,0 +1,103 @@
+"""One call from its first to its last byte: ten stages in order, and one ending."""
+
+import logging
+import traceback
+
+from gateway.dialects.error_bodies import error_body
+from gateway.dialects.members import Members
+from gateway.directory import describe
+from gateway.encodings import decode_body
+from gateway.errors import ClientGoneError, GatewayError, InternalError
+from gateway.headers import error_headers
+from gateway.runtime import Runtime
+from gateway.stages.authenticate import authenticate
+from gateway.stages.authorise import authorise
+from gateway.stages.cache import cached
+from gateway.stages.call import dial
+from gateway.stages.guard import guard_input
+from gateway.stages.limit import reserve
+from gateway.stages.record import finish, finish_now, line_of
+from gateway.stages.relay import relay
+from gateway.stages.route import candidates
+from gateway.stages.translate import output_cap, service_of, translate
+from gateway.types import Call
+
+log = logging.getLogger(__name__)
+
+
+async def handle(call: Call, runtime: Runtime) -> None:
+    """Serve a call. Whatever happens, it is answered where that is possible, and recorded exactly once."""
+    try:
+        runtime.admit()
+        snapshot = runtime.ready_snapshot()
+        call.portal_url = snapshot.portal_url
+        call.principal = await authenticate(call, snapshot, runtime)
+        if not call.endpoint.capability:
+            await describe(call, call.principal, snapshot, runtime)
+            return
+        service = service_of(call)
+        request = service.codec.parse(Members(await _body(call, runtime)))
+        grant = call.grant = authorise(call.endpoint, call.principal, request, snapshot, runtime.clock.now())
+        call.reserved = await reserve(grant, service.has_output, output_cap(grant.model), runtime)
+        guard_input(call)
+        if cached(call) is None:
+            deployment = candidates(grant.model, runtime.choose)[0]
+            outbound = translate(call, grant, deployment)
+            response = await dial(call, grant, outbound, runtime)
+            await relay(call, grant, response, runtime)  # guards the answer, meters and records it
+    except GatewayError as error:
+        await _fail(call, error, runtime)
+    except Exception as error:
+        _log_defect(call, error)
+        await _fail(call, InternalError(_DEFECT), runtime)
+    finally:
+        finish_now(call, runtime)
+        call.watch.stop()
+        runtime.observer.call_ended(line_of(call, runtime))
+
+
+async def refuse(call: Call, error: GatewayError, runtime: Runtime) -> None:
+    """Tell the client: as a response, or as the last event of a stream that has begun. Never a `[DONE]` after it."""
+    client, dialect = call.client, call.endpoint.dialect
+    if isinstance(error, ClientGoneError):
+        return
+    body = error_body(error, dialect, call.request_id, call.portal_url)
+    try:
+        if client.started:
+            event = call.event_end + b"data: " + body + b"\n\n"
+            await call.watch.client(client.write(event), runtime.limits.write_timeout_s)
+            await call.watch.client(client.finish(), runtime.limits.write_timeout_s)
+        else:
+            headers = error_headers(call, error, runtime)
+            await call.watch.client(client.respond(error.status, headers, body), runtime.limits.write_timeout_s)
+    except ClientGoneError:
+        return  # nobody is left to tell
+
+
+async def _body(call: Call, runtime: Runtime) -> bytes:
+    limits = runtime.limits
+    body = await call.watch.body(call.client.read(limits.max_body_bytes), limits.body_timeout_s)
+    encoding = call.headers.get(b"content-encoding")
+    return body if encoding is None else decode_body(body, encoding.decode("latin-1"), limits.max_body_bytes)
+
+
+async def _fail(call: Call, error: GatewayError, runtime: Runtime) -> None:
+    if call.error is None:
+        call.error = error
+    try:
+        await finish(call, runtime)
+    except GatewayError as second:  # a store went away: what it was to be told is lost with it
+        log.error("call %s: %s", call.request_id, second.code)
+    await refuse(call, error, runtime)
+
+
+def _log_defect(call: Call, error: Exception) -> None:
+    """Log where, and of what type, but not the words of the exception: they may quote a prompt."""
+    where = "".join(traceback.format_tb(error.__traceback__))
+    log.error("call %s failed by a defect: %s\n%s", call.request_id, type(error).__name__, where)
+
+
+_DEFECT = (
+    "The gateway failed on this call by a defect of its own. Try again; if it lasts, give your platform team the "
+    "request id."
+)

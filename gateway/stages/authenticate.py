@@ -1,0 +1,85 @@
+"""Stage 1: who calls? A secret → the ring's entry → a principal whose status and deadlines hold now."""
+
+from collections.abc import Mapping
+
+from gateway.errors import CredentialError, PolicyError
+from gateway.runtime import Runtime
+from gateway.snapshot import KeyEntry, Snapshot, TeamPolicy
+from gateway.types import Call, Principal
+
+_KEY_HEADERS = (b"x-api-key", b"api-key", b"x-goog-api-key")
+
+
+async def authenticate(call: Call, snapshot: Snapshot, runtime: Runtime) -> Principal:
+    """Return the principal. Raises CredentialError (401), PolicyError (403), UnavailableError (503)."""
+    secret = secret_of(call.headers)
+    entry = await runtime.key_ring.find(secret)
+    if entry is None:
+        raise CredentialError(
+            "This API key is not valid. Check that it was copied whole; if it was replaced or deleted, create a new one "
+            "in the portal.",
+            link="/keys",
+        )
+    _check_key(entry, runtime.clock.now())
+    principal = Principal(entry, _team_of(entry, snapshot))
+    if entry.secret_pending:
+        runtime.key_ring.used(entry, secret)
+    return principal
+
+
+def secret_of(headers: Mapping[bytes, bytes]) -> str:
+    """Return the secret from `Authorization: Bearer`, `x-api-key`, `api-key` or `x-goog-api-key`, in this order."""
+    scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() == b"bearer" and given.strip():
+        return given.strip().decode("latin-1")
+    for name in _KEY_HEADERS:
+        value = headers.get(name, b"").strip()
+        if value:
+            return value.decode("latin-1")
+    raise CredentialError(
+        'No API key was sent. Send "Authorization: Bearer YOUR_KEY"; keys are created in the portal.',
+        code="missing_key",
+        link="/keys",
+    )
+
+
+def _check_key(entry: KeyEntry, now: float) -> None:
+    link = f"/keys/{entry.key_id}"
+    shown = f"The API key {entry.display}"
+    if entry.status == "revoked":
+        raise CredentialError(f"{shown} was revoked. Create a new one in the portal.", code="revoked_key", link=link)
+    if entry.expires_at <= now:
+        raise CredentialError(
+            f"{shown} has expired. Extend it or create a new one in the portal.", code="expired_key", link=link
+        )
+    if entry.secret_valid_until <= now:
+        raise CredentialError(
+            f"{shown} was rotated and this secret's grace period is over. Use the key's new secret.",
+            code="expired_key",
+            link=link,
+        )
+    if entry.status != "active":
+        reason = f" Reason: {entry.blocked_reason.rstrip('.')}." if entry.blocked_reason else ""
+        raise PolicyError(
+            f"{shown} is blocked.{reason} Its page in the portal says who can unblock it.",
+            code="blocked_key",
+            link=link,
+        )
+    if not entry.owner_active:
+        raise PolicyError(
+            f"{shown} belongs to a person who no longer acts for its team. Ask the team's lead for a key of your own.",
+            code="owner_inactive",
+            link=link,
+        )
+
+
+def _team_of(entry: KeyEntry, snapshot: Snapshot) -> TeamPolicy:
+    team = snapshot.teams.get(entry.team_id)
+    if team is None or not team.active:
+        name = f"The team {team.name}" if team is not None else "The team of this key"
+        raise PolicyError(
+            f"{name} is blocked, and so are its keys. Ask your platform administrators.",
+            code="team_blocked",
+            link=f"/keys/{entry.key_id}",
+        )
+    return team

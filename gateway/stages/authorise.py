@@ -1,0 +1,153 @@
+"""Stage 2: may this principal call this model here, now? Yields a grant, or a refusal with its reason."""
+
+from collections.abc import Iterable
+from urllib.parse import quote
+
+from gateway.dialects.registry import PROVIDER_DIALECTS
+from gateway.endpoints import ENDPOINTS, Endpoint
+from gateway.errors import GatewayError, ModelNotFoundError, PolicyError, UnavailableError
+from gateway.snapshot import ModelPolicy, Price, Snapshot
+from gateway.types import Grant, ParsedRequest, Principal
+
+MAX_LISTED = 40
+
+
+def authorise(
+    endpoint: Endpoint, principal: Principal, request: ParsedRequest, snapshot: Snapshot, now: float
+) -> Grant:
+    """Return the grant. Raises ModelNotFoundError (404), PolicyError (403), UnavailableError (503)."""
+    model = find_model(request.model, principal, snapshot, now)
+    if endpoint.capability not in model.capabilities:
+        raise _not_here(endpoint, model)
+    price = price_at(model, now)
+    if price is None:
+        raise _unpriced(model)
+    return Grant(snapshot, principal, model, price, request)
+
+
+def find_model(slug: str, principal: Principal, snapshot: Snapshot, now: float) -> ModelPolicy:
+    """Return the model, if this principal may call it at `now`. Raises as `authorise` does."""
+    model = snapshot.models_by_slug.get(slug)
+    if model is None:
+        raise _unknown(slug, principal, snapshot, now)
+    if not may_use(principal, model.id, now):
+        raise _not_allowed(model, principal)
+    if retired(model, now):
+        raise PolicyError(
+            f'The model "{model.slug}" is retired and no longer served. {_choices(principal, snapshot, now)}',
+            code="model_retired",
+            param="model",
+            link="/catalog/models",
+        )
+    if not served(model):
+        raise UnavailableError(
+            f'The model "{model.slug}" is served nowhere at the moment: a platform administrator has to give it a '
+            "deployment, or enable one.",
+            code="model_unavailable",
+            param="model",
+        )
+    return model
+
+
+def callable_models(principal: Principal, snapshot: Snapshot, now: float) -> list[ModelPolicy]:
+    """Return the models that a call of this principal would reach at `now`, by slug."""
+    kinds = {endpoint.capability for endpoint in ENDPOINTS if endpoint.capability}
+    allowed = [
+        model
+        for model in _candidates(principal, snapshot)
+        if may_use(principal, model.id, now)
+        and not retired(model, now)
+        and served(model)
+        and kinds & model.capabilities
+        and price_at(model, now) is not None
+    ]
+    return sorted(allowed, key=lambda model: model.slug)
+
+
+def may_use(principal: Principal, model_id: str, now: float) -> bool:
+    """Say whether key, team and approved exceptions allow this model.
+
+    What the team may use is widened by exceptions for the team or the key's owner, then narrowed to the key's own
+    list. Only an exception that names the key goes beyond that list.
+    """
+    key, team = principal.key, principal.team
+    listed = key.model_ids is None or model_id in key.model_ids
+    if listed and model_id in team.model_ids:
+        return True
+    return any(
+        grant.key_id == key.key_id or (grant.key_id is None and listed)
+        for grant in team.grants
+        if grant.model_id == model_id and now < grant.until and grant.user_id in {None, key.owner_id}
+    )
+
+
+def price_at(model: ModelPolicy, now: float) -> Price | None:
+    """Return the price in force at `now`. A price of nothing that is not marked as free is none."""
+    found = None
+    for price in model.prices:
+        if price.effective_from > now:
+            break
+        found = price
+    if found is None or found.free or found.input or found.output or found.request:
+        return found
+    return None
+
+
+def retired(model: ModelPolicy, now: float) -> bool:
+    """Say whether a model is past its life."""
+    return model.stage == "retired" or model.retires_at <= now
+
+
+def served(model: ModelPolicy) -> bool:
+    """Say whether a model has a deployment that this gateway can call."""
+    return any(place.weight > 0 and place.dialect in PROVIDER_DIALECTS for place in model.deployments)
+
+
+def _candidates(principal: Principal, snapshot: Snapshot) -> Iterable[ModelPolicy]:
+    ids = principal.team.model_ids | {grant.model_id for grant in principal.team.grants}
+    return (model for id in ids if (model := snapshot.models.get(id)) is not None)
+
+
+def _unknown(slug: str, principal: Principal, snapshot: Snapshot, now: float) -> GatewayError:
+    return ModelNotFoundError(
+        f'There is no model "{slug}". {_choices(principal, snapshot, now)}', param="model", link="/catalog/models"
+    )
+
+
+def _choices(principal: Principal, snapshot: Snapshot, now: float) -> str:
+    slugs = [model.slug for model in callable_models(principal, snapshot, now)]
+    if not slugs:
+        return "This key can call no model; its page in the portal says why."
+    more = f" and {len(slugs) - MAX_LISTED} more (GET /v1/models)" if len(slugs) > MAX_LISTED else ""
+    return f"This key can call: {', '.join(slugs[:MAX_LISTED])}{more}."
+
+
+def _not_allowed(model: ModelPolicy, principal: Principal) -> GatewayError:
+    key, team = principal.key, principal.team
+    narrowed = key.model_ids is not None and model.id not in key.model_ids and model.id in team.model_ids
+    why = f"the key {key.display} is limited to other models" if narrowed else f"the team {team.name} may not use it"
+    return PolicyError(
+        f'The model "{model.slug}" is not allowed for this key: {why}. Request it in the portal, with a reason.',
+        param="model",
+        link=f"/requests/new?kind=model&model={quote(model.slug, safe='')}&key={quote(key.key_id)}",
+    )
+
+
+def _not_here(endpoint: Endpoint, model: ModelPolicy) -> GatewayError:
+    others = [e.path for e in ENDPOINTS if e.capability and e.capability in model.capabilities]
+    instead = f"Call it at {' or '.join(others)}." if others else "None of the endpoints served here fits it yet."
+    return PolicyError(
+        f'The model "{model.slug}" cannot be called at {endpoint.path}. {instead}',
+        code="endpoint_not_supported",
+        param="model",
+        link="/catalog/models",
+    )
+
+
+def _unpriced(model: ModelPolicy) -> GatewayError:
+    return PolicyError(
+        f'The model "{model.slug}" has no price in force, and nothing is served unmetered. A platform administrator has '
+        "to enter its price, or mark it as free.",
+        code="model_unpriced",
+        param="model",
+    )

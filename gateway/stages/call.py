@@ -1,0 +1,139 @@
+"""Stage 8: dial. The journal knows of an attempt before its provider does."""
+
+import re
+
+from gateway.dialects.openai_answer import error_detail
+from gateway.errors import ProviderError, UnavailableError, UpstreamError
+from gateway.journal.frames import JournalError
+from gateway.journal.records import Opened
+from gateway.runtime import Runtime
+from gateway.snapshot import DeploymentPolicy
+from gateway.stages.scrub import scrubbed
+from gateway.types import Attempt, Call, Grant, UpstreamRequest
+from gateway.upstream import UpstreamResponse
+
+MAX_ERROR_BYTES = 64 << 10
+ERROR_BODY_WITHIN_S = 10.0
+_PASSED_HEADERS = ("retry-after", "retry-after-ms", "x-should-retry")
+_PLAIN = re.compile(r"[\x20-\x7e]{1,256}\Z")
+_RETRYABLE = frozenset({408, 409, 425, 429})
+
+
+async def dial(call: Call, grant: Grant, request: UpstreamRequest, runtime: Runtime) -> UpstreamResponse:
+    """Open an attempt, send it, and return the answer once its head says that it succeeded.
+
+    Raises UpstreamError (502, 504), ProviderError (the provider's own status), UnavailableError (503: the journal
+    cannot be written, so nothing was sent), ClientGoneError.
+    """
+    deployment = request.deployment
+    attempt = _opened(call, grant, deployment, runtime)
+    call.watch.total_due = attempt.started + deployment.total_timeout_s
+    within_s = deployment.connect_timeout_s + deployment.first_byte_timeout_s
+    attempt.served = True
+    try:
+        response = await call.watch.upstream(runtime.upstream.open(request), within_s)
+    except UpstreamError as error:
+        attempt.served = error.sent
+        raise
+    if response.status == 200:
+        return response
+    attempt.served = False  # providers do not bill what they refuse
+    try:
+        raise await _refusal(call, response, deployment)
+    finally:
+        response.close()
+
+
+def _opened(call: Call, grant: Grant, deployment: DeploymentPolicy, runtime: Runtime) -> Attempt:
+    """Journal that an attempt is about to be dialled. It owns the reservation from here on."""
+    reserved = call.reserved
+    if reserved is None:
+        raise RuntimeError("an attempt needs a reservation")
+    attempt = Attempt(len(call.attempts) + 1, deployment, reserved, runtime.clock.monotonic())
+    entry, demand = grant.principal.key, reserved.demand
+    try:
+        runtime.journal.append(
+            Opened(
+                request_id=call.request_id,
+                attempt=attempt.number,
+                at_ms=int(runtime.clock.now() * 1000),
+                incarnation=runtime.incarnation,
+                team_id=entry.team_id,
+                user_id=entry.owner_id,
+                key_id=entry.key_id,
+                application_id=entry.application_id,
+                model_id=grant.model.id,
+                deployment_id=deployment.id,
+                provider_id=deployment.provider_id,
+                endpoint=call.endpoint.name,
+                streamed=grant.request.streamed,
+                client=call.client_name,
+                policy_version=grant.snapshot.version,
+                price_id=grant.price.id,
+                bound_nano_usd=demand.nano_usd,
+                bound_input_tokens=demand.input_tokens,
+                bound_output_tokens=demand.output_tokens,
+                holds=reserved.reservation.holds,
+            )
+        )
+    except JournalError as error:
+        runtime.observer.alarm("journal_unavailable", runtime.incarnation)
+        raise UnavailableError(
+            "The gateway cannot write its usage journal, so this call was not made and costs nothing. Try again in a "
+            "few seconds; tell your platform team if this lasts.",
+            code="journal_unavailable",
+            retry_after_s=5,
+        ) from error
+    call.reserved = None
+    call.attempts.append(attempt)
+    return attempt
+
+
+async def _refusal(call: Call, response: UpstreamResponse, deployment: DeploymentPolicy) -> UpstreamError:
+    """Turn an answer other than 200 into the error that the client gets."""
+    name, status = deployment.provider, response.status
+    if status in {401, 402, 403}:
+        return _final(
+            f"The provider {name} refused the gateway's own credential (HTTP {status}). Nothing is wrong with your key: "
+            "tell your platform team.",
+            code="upstream_credential",
+        )
+    if not 400 <= status < 600:
+        return _final(f"The provider {name} answered with HTTP {status}, which is no answer to this call.")
+    body = b""
+    try:
+        while len(body) < MAX_ERROR_BYTES and (
+            data := await call.watch.upstream(response.chunk(), ERROR_BODY_WITHIN_S)
+        ):
+            body += data
+    except UpstreamError:
+        body = b""
+    return provider_error(status, error_detail(body), deployment, _passed(response))
+
+
+def provider_error(
+    status: int, detail: dict[str, object], deployment: DeploymentPolicy, headers: tuple[tuple[str, str], ...] = ()
+) -> ProviderError:
+    """Return the provider's error for the client, without the credential that some providers quote."""
+    error = ProviderError(
+        f"The provider {deployment.provider} answered with HTTP {status}.",
+        detail=scrubbed(detail, deployment.credential),
+        code="provider_error",
+        status=status,
+        headers=headers,
+    )
+    error.retry = status in _RETRYABLE or status >= 500
+    return error
+
+
+def _passed(response: UpstreamResponse) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (name, value) for name in _PASSED_HEADERS if _PLAIN.match(value := response.headers.get(name, "")) is not None
+    )
+
+
+def _final(message: str, code: str = "upstream_error") -> UpstreamError:
+    """Return an error that trying again does not mend."""
+    error = UpstreamError(message, code=code)
+    error.retry = False
+    return error

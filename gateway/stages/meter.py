@@ -1,0 +1,70 @@
+"""Stage 9: what was used, and what it costs at the price that was in force when it was reserved."""
+
+from gateway.dialects.openai_usage import text_of
+from gateway.money import cost_of, settle
+from gateway.runtime import Runtime
+from gateway.snapshot import Price
+from gateway.stages.translate import service_of
+from gateway.tokens import encoding_for
+from gateway.types import Attempt, Call, Grant, Usage
+
+COUNTED_CHARACTERS = 400_000  # beyond, tokens are estimated by size: counting takes 0.3 ms per 1,000
+CHARACTERS_A_TOKEN = 3  # English has four, code and other languages fewer
+
+
+async def meter(call: Call, attempt: Attempt, runtime: Runtime) -> None:
+    """Set usage and cost of an attempt. What the provider did not say is counted, and marked as estimated."""
+    if attempt.usage is None and attempt.served and call.grant is not None:
+        attempt.estimated = True
+        try:
+            attempt.usage = await _counted(call, call.grant, attempt, runtime)
+        except Exception:
+            runtime.observer.alarm("tokens_not_counted", call.request_id)
+    price(call, attempt)
+
+
+def price(call: Call, attempt: Attempt) -> None:
+    """Set the cost of an attempt, estimating its usage by size where it is not known."""
+    grant = call.grant
+    if grant is None or (attempt.usage is None and not attempt.served):
+        attempt.usage = Usage()
+        return
+    if attempt.usage is None:
+        attempt.estimated = True
+        attempt.usage = _by_size(grant, attempt)
+    attempt.cost_nano_usd = cost(attempt.usage, grant.price)
+
+
+def cost(usage: Usage, price: Price) -> int:
+    """Return nano-USD: each bucket at its price, added up exactly and rounded once."""
+    plain = usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens
+    cached = price.input if price.cached_input is None else price.cached_input
+    written = price.input if price.cache_write is None else price.cache_write
+    return price.request + settle(
+        cost_of(plain, price.input)
+        + cost_of(usage.cached_tokens, cached)
+        + cost_of(usage.cache_write_tokens, written)
+        + cost_of(usage.output_tokens, price.output)
+    )
+
+
+async def _counted(call: Call, grant: Grant, attempt: Attempt, runtime: Runtime) -> Usage:
+    encoding = encoding_for(attempt.deployment.upstream_model)
+    prompt = service_of(call).codec.prompt(grant.request)
+    size = sum(map(len, prompt.texts))
+    if size > COUNTED_CHARACTERS:
+        given = prompt.overhead + size // CHARACTERS_A_TOKEN
+    else:
+        given = await runtime.tokens.count_prompt(prompt, encoding)
+    text = text_of(list(attempt.fragments))
+    if len(text) > COUNTED_CHARACTERS:
+        made = len(text) // CHARACTERS_A_TOKEN
+    else:
+        made = await runtime.tokens.count([text], encoding) if text else 0
+    return Usage(input_tokens=given, output_tokens=made)
+
+
+def _by_size(grant: Grant, attempt: Attempt) -> Usage:
+    given = min(attempt.reserved.demand.input_tokens, len(grant.request.members.body) // CHARACTERS_A_TOKEN + 1)
+    made = sum(map(len, attempt.fragments)) // CHARACTERS_A_TOKEN
+    return Usage(input_tokens=given, output_tokens=made)

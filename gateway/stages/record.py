@@ -1,0 +1,129 @@
+"""Stage 10: the one ending. Whatever happened, an attempt is metered, journaled and settled exactly once."""
+
+from gateway.journal.frames import JournalError
+from gateway.journal.records import Closed
+from gateway.runtime import Runtime
+from gateway.snapshot import QuotaPolicy
+from gateway.stages.meter import meter, price
+from gateway.types import Attempt, Call, CallLine, Usage
+
+
+async def finish(call: Call, runtime: Runtime) -> None:
+    """Settle what is open: give back what was never dialled, close what was. Doing it again does nothing."""
+    reserved, call.reserved = call.reserved, None
+    if reserved is not None:
+        runtime.money.release(reserved.reservation.holds, 0)
+        await runtime.rates.give_back(reserved.reservation.rates, runtime.clock.now())
+    attempt = call.attempt
+    if attempt is not None and not attempt.closed:
+        await meter(call, attempt, runtime)
+        _close(call, attempt, runtime)
+        unused = _unused(attempt)
+        if unused:
+            await runtime.rates.give_back(unused, runtime.clock.now())
+
+
+def finish_now(call: Call, runtime: Runtime) -> None:
+    """Do the same when the task is being ended and may wait for nothing: count by size, give back in the background."""
+    reserved, call.reserved = call.reserved, None
+    if reserved is not None:
+        runtime.money.release(reserved.reservation.holds, 0)
+        runtime.later(runtime.rates.give_back(reserved.reservation.rates, runtime.clock.now()))
+    attempt = call.attempt
+    if attempt is not None and not attempt.closed:
+        price(call, attempt)
+        _close(call, attempt, runtime)
+        runtime.later(runtime.rates.give_back(_unused(attempt), runtime.clock.now()))
+
+
+def line_of(call: Call, runtime: Runtime) -> CallLine:
+    """Return the one line that the log gets of a call."""
+    attempt, error, entry = call.attempt, call.error, call.principal.key if call.principal else None
+    usage = attempt.usage if attempt and attempt.usage else Usage()
+    now = runtime.clock.monotonic()
+    return CallLine(
+        at_ms=int(call.at * 1000),
+        request_id=call.request_id,
+        endpoint=call.endpoint.name,
+        method=call.method,
+        status=error.status if error else 200,
+        code=error.code if error else "",
+        source=error.source if error else "",
+        key_id=entry.key_id if entry else "",
+        team_id=entry.team_id if entry else "",
+        model_id=call.grant.model.id if call.grant else "",
+        deployment_id=attempt.deployment.id if attempt else "",
+        client=call.client_name,
+        streamed=call.grant.request.streamed if call.grant else False,
+        attempts=len(call.attempts),
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cost_nano_usd=attempt.cost_nano_usd if attempt else 0,
+        estimated=attempt.estimated if attempt else False,
+        latency_ms=round((now - call.started) * 1000),
+        ttft_ms=_ttft_ms(call, attempt),
+        overhead_us=_overhead_us(call, now),
+        policy_version=call.grant.snapshot.version if call.grant else 0,
+    )
+
+
+def _close(call: Call, attempt: Attempt, runtime: Runtime) -> None:
+    """Journal how an attempt ended, then free what it held. A hold that cannot be journaled stays held."""
+    attempt.closed = True
+    usage, error, now = attempt.usage or Usage(), call.error, runtime.clock.monotonic()
+    closed = Closed(
+        request_id=call.request_id,
+        attempt=attempt.number,
+        at_ms=int(runtime.clock.now() * 1000),
+        status=error.status if error else 200,
+        code=error.code if error else "",
+        input_tokens=usage.input_tokens,
+        cached_tokens=usage.cached_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        output_tokens=usage.output_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        cost_nano_usd=attempt.cost_nano_usd,
+        latency_ms=round((now - call.started) * 1000),
+        ttft_ms=_ttft_ms(call, attempt),
+        overhead_us=_overhead_us(call, now),
+        estimated=attempt.estimated,
+    )
+    try:
+        runtime.journal.append(closed)
+    except JournalError:
+        runtime.observer.alarm("close_not_journaled", call.request_id)
+        return
+    reserved = attempt.reserved
+    runtime.money.release(reserved.reservation.holds, attempt.cost_nano_usd)
+    if attempt.cost_nano_usd > reserved.demand.nano_usd:
+        runtime.observer.alarm("bound_exceeded", call.request_id)
+    if error is not None and error.code == "upstream_credential":
+        runtime.observer.alarm("upstream_credential", attempt.deployment.id)
+
+
+def _unused(attempt: Attempt) -> list[tuple[QuotaPolicy, int, int]]:
+    """Return what of the reserved rates is to be given back; a negative amount was used beyond."""
+    usage, found = attempt.usage or Usage(), []
+    for quota, start, amount in attempt.reserved.reservation.rates:
+        rest = amount - _used(quota, usage)
+        if rest and quota.metric != "requests":
+            found.append((quota, start, rest))
+    return found
+
+
+def _used(quota: QuotaPolicy, usage: Usage) -> int:
+    if quota.metric == "input_tokens":
+        return usage.input_tokens
+    if quota.metric == "output_tokens":
+        return usage.output_tokens
+    return usage.input_tokens + usage.output_tokens if quota.metric == "total_tokens" else 0
+
+
+def _ttft_ms(call: Call, attempt: Attempt | None) -> int:
+    if attempt is None or not attempt.first_byte:
+        return 0
+    return max(1, round((attempt.first_byte - call.started) * 1000))
+
+
+def _overhead_us(call: Call, now: float) -> int:
+    return max(0, round((now - call.started - call.watch.waited_s) * 1_000_000))

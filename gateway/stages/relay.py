@@ -1,0 +1,153 @@
+"""Stage 8, the way back: the provider's answer to the client, as it comes, with back-pressure."""
+
+import contextlib
+
+from gateway.dialects.openai_answer import as_detail, read_answer, status_of
+from gateway.dialects.openai_stream import ChatStream
+from gateway.dialects.openai_usage import generated
+from gateway.errors import GatewayError, UpstreamError
+from gateway.headers import JSON, answer_headers
+from gateway.runtime import Runtime
+from gateway.stages.call import provider_error
+from gateway.stages.guard import guard_output
+from gateway.stages.record import finish
+from gateway.stages.translate import service_of
+from gateway.types import Attempt, Call, Grant
+from gateway.upstream import UpstreamResponse
+
+STREAM_HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+]
+END_WITHIN_S = 1.0  # after the last event; then the connection is closed instead of kept
+
+
+async def relay(call: Call, grant: Grant, response: UpstreamResponse, runtime: Runtime) -> None:
+    """Send the answer to the client; it is metered and recorded before its last byte leaves.
+
+    Raises UpstreamError when the provider breaks off, ClientGoneError when the client does.
+    """
+    attempt = call.attempts[-1]
+    try:
+        if grant.request.streamed:
+            await _stream(call, grant, attempt, response, runtime)
+        else:
+            await _whole(call, attempt, response, runtime)
+    finally:
+        response.close()
+
+
+async def _whole(call: Call, attempt: Attempt, response: UpstreamResponse, runtime: Runtime) -> None:
+    body = await _read(call, attempt, response, runtime)
+    answer = read_answer(body)
+    if answer is None:
+        attempt.served = body[:1] == b"{"  # a page of some proxy in between was not generated for us
+        raise _useless(attempt)
+    attempt.usage = answer.usage
+    if answer.error is not None:
+        attempt.served = answer.usage is not None
+        raise provider_error(answer.status, answer.error, attempt.deployment)
+    if answer.usage is None:
+        attempt.fragments = generated(body)
+    body = guard_output(call, body)
+    await finish(call, runtime)
+    headers = [*answer_headers(call, attempt, response.headers, runtime), JSON]
+    await call.watch.client(call.client.respond(200, headers, body), runtime.limits.write_timeout_s)
+
+
+async def _read(call: Call, attempt: Attempt, response: UpstreamResponse, runtime: Runtime) -> bytes:
+    """Return the whole body, up to the limit."""
+    pieces: list[bytes] = []
+    size, timeout_s = 0, attempt.deployment.first_byte_timeout_s
+    try:
+        while data := await call.watch.upstream(response.chunk(), timeout_s):
+            if not pieces:
+                attempt.first_byte = runtime.clock.monotonic()
+                timeout_s = attempt.deployment.idle_timeout_s
+            pieces.append(data)
+            size += len(data)
+            if size > runtime.limits.max_response_bytes:
+                raise UpstreamError(
+                    f"The answer is larger than {runtime.limits.max_response_bytes >> 20} MiB, the most this gateway "
+                    "passes in one piece. Stream it, or ask for less."
+                )
+    except GatewayError:
+        attempt.fragments = generated(b"".join(pieces))
+        raise
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+async def _stream(call: Call, grant: Grant, attempt: Attempt, response: UpstreamResponse, runtime: Runtime) -> None:
+    stream = service_of(call).codec.stream(grant.request)
+    try:
+        await _events(call, attempt, stream, response, runtime)
+    except GatewayError:
+        call.event_end = stream.cut()
+        raise
+    finally:
+        if not attempt.closed:
+            attempt.usage, attempt.fragments = stream.usage, stream.fragments()
+    with contextlib.suppress(GatewayError):
+        await call.watch.client(call.client.finish(), runtime.limits.write_timeout_s)
+        await call.watch.upstream(response.chunk(), END_WITHIN_S)
+
+
+async def _events(
+    call: Call, attempt: Attempt, stream: ChatStream, response: UpstreamResponse, runtime: Runtime
+) -> None:
+    """Pass on whole events until the stream says that it is done. The head waits for the first, which may be an error."""
+    watch, client, chunk = call.watch, call.client, response.chunk
+    timeout_s, write_timeout_s = attempt.deployment.first_byte_timeout_s, runtime.limits.write_timeout_s
+    ended = False
+    while not ended:
+        data = await watch.upstream(chunk(), timeout_s)
+        if not attempt.first_byte:
+            attempt.first_byte = runtime.clock.monotonic()
+            timeout_s = attempt.deployment.idle_timeout_s
+            if data.lstrip()[:1] == b"{":
+                await _not_streamed(call, attempt, data, response, runtime)
+        events = stream.feed(data) if data else stream.end()
+        ended = stream.error is None and (stream.done or not data)
+        if ended and (stream.done or stream.usage is not None):
+            attempt.usage = stream.usage
+            if attempt.usage is None:
+                attempt.fragments = stream.fragments()
+            await finish(call, runtime)
+        if events or attempt.closed:
+            if not client.started:
+                headers = [*answer_headers(call, attempt, response.headers, runtime), *STREAM_HEADERS]
+                await client.start(200, headers)
+            await watch.client(client.write(events), write_timeout_s)
+        if stream.error is not None:
+            attempt.served = attempt.served and client.started
+            raise provider_error(status_of(stream.error), as_detail(stream.error), attempt.deployment)
+    if not attempt.closed:
+        raise UpstreamError(f"The provider {attempt.deployment.provider} broke off its answer. Try again.")
+
+
+async def _not_streamed(
+    call: Call, attempt: Attempt, data: bytes, response: UpstreamResponse, runtime: Runtime
+) -> None:
+    """Raise what a JSON document in place of a stream means: mostly it is an error under status 200."""
+    pieces, size = [data], len(data)
+    while size < runtime.limits.max_response_bytes and (
+        more := await call.watch.upstream(response.chunk(), attempt.deployment.idle_timeout_s)
+    ):
+        pieces.append(more)
+        size += len(more)
+    answer = read_answer(b"".join(pieces))
+    if answer is not None and answer.error is not None:
+        attempt.served = False
+        raise provider_error(answer.status, answer.error, attempt.deployment)
+    raise UpstreamError(
+        f"The provider {attempt.deployment.provider} did not stream its answer as it was asked to. Call without "
+        '"stream", or tell your platform team.'
+    )
+
+
+def _useless(attempt: Attempt) -> UpstreamError:
+    return UpstreamError(
+        f"The provider {attempt.deployment.provider} answered with something that is not JSON. Try again; tell your "
+        "platform team if this lasts."
+    )

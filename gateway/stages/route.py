@@ -1,0 +1,24 @@
+"""Stage 6: where to? A weighted choice among the deployments of the model."""
+
+from collections.abc import Callable
+
+from gateway.dialects.registry import PROVIDER_DIALECTS
+from gateway.snapshot import DeploymentPolicy, ModelPolicy
+
+
+def candidates(model: ModelPolicy, choose: Callable[[], float]) -> list[DeploymentPolicy]:
+    """Return the deployments in the order in which to try them: each place is drawn by weight from what is left.
+
+    `choose` returns a number in [0, 1). Weight 0 means drained.
+    """
+    left = [place for place in model.deployments if place.weight > 0 and place.dialect in PROVIDER_DIALECTS]
+    ordered = []
+    while len(left) > 1:
+        point = choose() * sum(place.weight for place in left)
+        for place in left:
+            point -= place.weight
+            if point < 0:
+                break
+        left.remove(place)
+        ordered.append(place)
+    return ordered + left
