@@ -1,0 +1,93 @@
+"""The frame around every page in a real browser: colours, menu, keyboard, dialogs; with and without JavaScript."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.services.atrium import Atrium
+from tests.services.browser import NewPage
+
+PHONE = {"width": 390, "height": 844}
+
+
+def sign_in(page: Page, server: Atrium, persona: str = "erin") -> Page:
+    page.goto(f"{server.base_url}/accounts/login/")
+    page.locator(f"form:has(input[value={persona}]) button").click()
+    page.wait_for_url(f"{server.base_url}/")
+    return page
+
+
+def ground(page: Page) -> str:
+    return str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+def test_colours_follow_the_system_with_and_without_scripts(server: Atrium, new_page: NewPage, scripts: bool) -> None:
+    seen = {}
+    for scheme in ("light", "dark"):
+        page = new_page(color_scheme=scheme, java_script_enabled=scripts)
+        page.goto(f"{server.base_url}/accounts/login/")
+        seen[scheme] = ground(page)
+    assert seen["light"] != seen["dark"]
+
+
+def test_chosen_colours_stay_and_arrive_with_the_first_byte(server: Atrium, new_page: NewPage) -> None:
+    page = sign_in(new_page(color_scheme="light"), server)
+    light = ground(page)
+    page.locator(".at-side [data-theme-choice=dark]").click()
+    dark = ground(page)
+    assert dark != light
+    answer = page.reload()
+    assert answer is not None
+    assert 'data-bs-theme="dark"' in answer.text()[:200]
+    assert ground(page) == dark
+    page.locator(".at-side [data-theme-choice=auto]").click()
+    answer = page.reload()
+    assert answer is not None
+    assert "data-bs-theme" not in answer.text()[:200]
+    assert ground(page) == light
+
+
+def test_the_menu_opens_on_a_phone_without_scripts(server: Atrium, new_page: NewPage) -> None:
+    page = sign_in(new_page(viewport=PHONE, java_script_enabled=False), server)
+    keys = page.locator(".at-menu-panel").get_by_role("link", name="My keys")
+    expect(keys).to_be_hidden()
+    page.get_by_text("Menu", exact=True).click()
+    keys.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Keys")
+
+
+def test_the_first_tab_leads_past_the_navigation(server: Atrium, new_page: NewPage) -> None:
+    page = sign_in(new_page(), server)
+    page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to content")
+    expect(skip).to_be_focused()
+    expect(skip).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+
+
+def test_focus_is_always_visible(server: Atrium, new_page: NewPage) -> None:
+    page = sign_in(new_page(), server)
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        ring = page.evaluate(
+            "(() => { const s = getComputedStyle(document.activeElement); return [s.outlineStyle, s.outlineWidth]; })()"
+        )
+        assert ring == ["solid", "2px"]
+
+
+def test_signing_out_is_one_click_and_asks_nothing(server: Atrium, new_page: NewPage) -> None:
+    page = sign_in(new_page(), server)
+    page.locator(".at-side").get_by_role("button", name="Sign out").click()
+    expect(page).to_have_url(re.compile("/accounts/login/"))
+    page.goto(f"{server.base_url}/")
+    expect(page).to_have_url(re.compile("/accounts/login/"))
+
+
+@pytest.mark.parametrize("path", ["/", "/accounts/login/", "/no/such/page"])
+def test_no_sideways_scrolling_on_a_phone(server: Atrium, new_page: NewPage, path: str) -> None:
+    page = sign_in(new_page(viewport=PHONE), server) if path == "/" else new_page(viewport=PHONE)
+    page.goto(f"{server.base_url}{path}")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
