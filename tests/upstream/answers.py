@@ -68,8 +68,9 @@ def embeddings(number: int, request: dict[str, Any], plan: Plan) -> Answer:
         if request.get("encoding_format") == "base64":
             vector = base64.b64encode(struct.pack(f"<{size}f", *vector)).decode()
         data.append({"object": "embedding", "index": index, "embedding": vector})
-    tokens = (plan.tokens or {}).get("prompt_tokens", _prompt_tokens(request))
-    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+    counted = _usage(request, 0, plan)
+    tokens = counted["prompt_tokens"]
+    usage = {"prompt_tokens": tokens, "total_tokens": counted["total_tokens"]}
     body = {"object": "list", "data": data, "model": request.get("model", ""), "usage": usage}
     if plan.usage == "none":
         del body["usage"]
@@ -89,7 +90,8 @@ def _prompt_tokens(request: dict[str, Any]) -> int:
 
 
 def _usage(request: dict[str, Any], completion: int, plan: Plan) -> dict[str, Any]:
-    prompt = _prompt_tokens(request)
+    prompt = _prompt_tokens(request) if plan.prompt_tokens < 0 else plan.prompt_tokens
+    completion = completion if plan.completion_tokens < 0 else plan.completion_tokens
     counted = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
     return {**counted, "prompt_tokens_details": {"cached_tokens": 0}, **(plan.tokens or {})}
 

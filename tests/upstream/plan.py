@@ -21,7 +21,9 @@ class Plan:
     text: str = ""  # the answer, instead of counted words
     tool: bool = False  # answer with a call of the first tool
     usage: str = ""  # "none": leave usage out
-    tokens: dict[str, Any] | None = None  # the usage object, instead of the counted one
+    prompt_tokens: int = -1  # said in usage, instead of what was counted
+    completion_tokens: int = -1
+    tokens: dict[str, Any] | None = None  # more of the usage object
     reset_first: bool = False  # reset the connection before the first byte
     cut: int = -1  # after this many chunks (0: after the head), reset the connection
     end: int = -1  # after this many chunks, end the answer cleanly, but unfinished
