@@ -1,5 +1,20 @@
-"""The REST API: the same actions as the pages, by session."""
+"""The REST API: the same actions as the pages, by session. Described at /api/schema, for people at /api/docs."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from portal.keys.api import docs, errors, keys, models, requests
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("schema", docs.Schema.as_view(), name="api-schema"),
+    path("docs", docs.read, name="api-docs"),
+    path("v1/keys", keys.KeyList.as_view(), name="api-keys"),
+    path("v1/keys/<str:key_id>", keys.KeyDetail.as_view(), name="api-key"),
+    path("v1/keys/<str:key_id>/revoke", keys.KeyRevoke.as_view(), name="api-key-revoke"),
+    path("v1/keys/<str:key_id>/rotate", keys.KeyRotate.as_view(), name="api-key-rotate"),
+    path("v1/requests", requests.RequestList.as_view(), name="api-requests"),
+    path("v1/requests/<str:request_id>", requests.RequestDetail.as_view(), name="api-request"),
+    path("v1/requests/<str:request_id>/withdraw", requests.RequestWithdraw.as_view(), name="api-request-withdraw"),
+    path("v1/requests/<str:request_id>/decide", requests.RequestDecide.as_view(), name="api-request-decide"),
+    path("v1/models", models.ModelList.as_view(), name="api-models"),
+    path("<path:rest>", errors.unknown, name="api-unknown"),
+]

@@ -179,6 +179,7 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 BILLING_TIME_ZONE = env_str("BILLING_TIME_ZONE", "UTC")
 TEAM_SECTIONS: list[str] = []  # what stands above people and shows itself on a team's page
+MODEL_FACTS = {"health": "billing.health.health_of", "limits": "billing.remaining.remaining_of"}  # told on a model's page
 BILLING_LABELS = {"key": "portal.keys.labels.key_labels"}  # kinds that stand above billing: who names them
 
 # Static files
@@ -222,6 +223,7 @@ CELERY_TIMEZONE = "UTC"
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["portal.people.api.permission.HasDeclaredPermission"],
+    "EXCEPTION_HANDLER": "portal.keys.api.errors.answer",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
@@ -253,5 +255,5 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env_str("LOG_LEVEL", "INFO")},
-    "loggers": {"httpx": {"level": "WARNING"}, "celery": {"level": "WARNING"}, "kombu": {"level": "WARNING"}},
+    "loggers": {"httpx": {"level": "WARNING"}, "celery": {"level": "WARNING"}, "kombu": {"level": "ERROR"}},
 }
