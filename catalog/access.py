@@ -8,7 +8,7 @@ from typing import Literal
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from catalog.connection import connected_model_ids
+from catalog.connection import connected_model_ids, connections
 from catalog.models import Model, ModelGrant, TeamModel
 from portal.people.access import Viewer
 from portal.people.models import Team
@@ -66,12 +66,18 @@ def access_to_all(viewer: Viewer, models: Iterable[Model]) -> dict[str, Access]:
     }
 
 
-def model_ids_of(viewer: Viewer) -> set[str]:
-    """Return the ids of all models that `viewer` may use through a team or an exception."""
+def with_access(rows: QuerySet[Model], viewer: Viewer, state: str) -> QuerySet[Model]:
+    """Narrow `rows` to models in one of the states of `Access`; says the same as `access_of`, in the database."""
     active = Team.objects.filter(pk__in=viewer.team_ids, status=Team.Status.ACTIVE)
-    own = TeamModel.objects.filter(team__in=active).values_list("model_id", flat=True)
-    granted = _grants(viewer, timezone.now()).filter(team__in=active).values_list("model_id", flat=True)
-    return {*own, *granted}
+    own = TeamModel.objects.filter(team__in=active).values("model_id")
+    granted = _grants(viewer, timezone.now()).filter(team__in=active).values("model_id")
+    retired = Q(stage=Model.Stage.RETIRED) | Q(retires_on__isnull=False, retires_on__lte=timezone.now().date())
+    callable_ = ~retired & Q(pk__in=connections().values("model_id"))
+    usable = Q(pk__in=own) | Q(pk__in=granted)
+    if state == "yours":
+        return rows.filter(callable_ & usable)
+    askable = callable_ & ~usable if active.exists() else Q(pk__in=[])
+    return rows.filter(askable) if state == "request" else rows.exclude(callable_ & usable).exclude(askable)
 
 
 def _grants(viewer: Viewer, at: datetime) -> QuerySet[ModelGrant]:

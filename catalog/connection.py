@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from catalog.models import Credential, Deployment, Price, Provider
@@ -20,16 +21,15 @@ def working_provider_ids() -> set[str]:
     return {provider.pk for provider in providers if _has_credential(provider)}
 
 
-def connected_model_ids(ids: Iterable[str] | None = None) -> set[str]:
-    """Return the ids of models (of `ids`, or all) that have a price in force and are deployed at a working provider."""
-    rows = Deployment.objects.filter(
-        enabled=True,
-        provider_id__in=working_provider_ids(),
-        model_id__in=Price.objects.filter(effective_from__lte=timezone.now()).values("model_id"),
-    )
-    if ids is not None:
-        rows = rows.filter(model_id__in=ids)
-    return set(rows.values_list("model_id", flat=True))
+def connections() -> QuerySet[Deployment]:
+    """Return the deployments that can serve: at a working provider, of a model that has a price in force."""
+    priced = Price.objects.filter(effective_from__lte=timezone.now()).values("model_id")
+    return Deployment.objects.filter(enabled=True, provider_id__in=working_provider_ids(), model_id__in=priced)
+
+
+def connected_model_ids(ids: Iterable[str]) -> set[str]:
+    """Return which of `ids` are models that can be served."""
+    return set(connections().filter(model_id__in=ids).values_list("model_id", flat=True))
 
 
 def _has_credential(provider: Provider) -> bool:

@@ -1,5 +1,22 @@
 """Pages of the catalog app."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from catalog.views import admin_models, models, prices, providers
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("models", models.model_list, name="catalog-model-list"),
+    path("compare", models.model_compare, name="catalog-model-compare"),
+    path("models/<path:slug>", models.model_detail, name="catalog-model-detail"),
+    path("providers", providers.provider_list, name="catalog-provider-list"),
+    path("providers/add", providers.provider_add, name="catalog-provider-add"),
+    path("providers/<str:provider_id>", providers.provider_edit, name="catalog-provider-edit"),
+    path("providers/<str:provider_id>/try", providers.provider_try, name="catalog-provider-try"),
+    path("manage", admin_models.admin_model_list, name="catalog-admin-model-list"),
+    path("manage/add", admin_models.admin_model_add, name="catalog-admin-model-add"),
+    path("manage/<str:model_id>", admin_models.admin_model_edit, name="catalog-admin-model-edit"),
+    path("manage/<str:model_id>/teams", admin_models.admin_model_team, name="catalog-admin-model-team"),
+    path("manage/<str:model_id>/retire", admin_models.admin_model_retire, name="catalog-admin-model-retire"),
+    path("manage/<str:model_id>/prices", prices.price_list, name="catalog-price-list"),
+    path("manage/<str:model_id>/prices/add", prices.price_add, name="catalog-price-add"),
+]

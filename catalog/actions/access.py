@@ -26,6 +26,28 @@ def set_team_models(*, actor: Actor, team: Team, models: Iterable[Model]) -> Non
         trail.changed("team", team.pk)
 
 
+def add_team_model(*, actor: Actor, team: Team, model: Model) -> None:
+    """Let `team` use `model`, beside what it has. Writes nothing where it may already."""
+    with recorded(actor, "team:add_model", team, team_id=team.pk) as trail:
+        Team.objects.select_for_update().get(pk=team.pk)
+        _, made = TeamModel.objects.get_or_create(team=team, model=model)
+        if not made:
+            trail.skip()
+            return
+        trail.after = {"model": model.slug}
+        trail.changed("team", team.pk)
+
+
+def remove_team_model(*, actor: Actor, team: Team, model: Model) -> None:
+    """Take `model` away from `team`; its keys lose it within a second. Exceptions in force stay."""
+    with recorded(actor, "team:remove_model", team, team_id=team.pk) as trail:
+        if not TeamModel.objects.filter(team=team, model=model).delete()[0]:
+            trail.skip()
+            return
+        trail.before = {"model": model.slug}
+        trail.changed("team", team.pk)
+
+
 def grant_model(
     *, actor: Actor, team: Team, user: User | None, key_id: str, model: Model, until: datetime, request_id: str = ""
 ) -> ModelGrant:

@@ -20,7 +20,7 @@ MAX_SECRET = 8192
 VARIABLE = re.compile(r"\A[A-Za-z_][A-Za-z0-9_]{0,199}\Z")
 
 
-class CredentialMissing(Exception):  # noqa: N818  # says what is the matter, as the callers read it
+class CredentialMissing(Exception):  # says what is the matter, as the callers read it
     """A provider's credential cannot be read; the message says why and holds no secret."""
 
 

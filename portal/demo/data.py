@@ -4,7 +4,7 @@ from pathlib import Path
 
 from django.db import transaction
 
-from catalog.actions.access import set_team_models
+from catalog.actions.access import add_team_model
 from catalog.importers.environment import connect_from_environment
 from catalog.importers.proposals import proposals, take_over
 from catalog.models import Model, Provider
@@ -33,5 +33,5 @@ def load_demo(actor: Actor) -> None:
 
 def _give_to_teams(actor: Actor, models: list[Model]) -> None:
     for team in Team.objects.filter(slug__in=TEAMS):
-        standing = list(Model.objects.filter(team_models__team=team))
-        set_team_models(actor=actor, team=team, models=[*standing, *models])
+        for model in models:
+            add_team_model(actor=actor, team=team, model=model)

@@ -1,0 +1,156 @@
+"""Forms about models, where they are served, what they cost and who may use them."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from catalog.actions.models import MAX_TOKENS, MAX_WEIGHT, DeploymentRow
+from catalog.forms.filters import CAPABILITY_WORDS
+from catalog.models import Deployment, Model, Provider
+from catalog.models.models import CAPABILITIES, DATA_CLASSES
+from gateway.money import parse_usd
+from portal.people.models import Team
+
+FIELDS = (
+    "display_name", "description", "vendor", "owner", "capabilities", "context_tokens", "max_output_tokens", "tier", "stage",
+    "retires_on", "data_classes",
+)  # fmt: skip
+
+
+class ModelForm(forms.Form):
+    """A model's own fields; `slug` only while it is new."""
+
+    slug = forms.CharField(label="Id", max_length=128, help_text="Clients call it by this. It cannot be changed later.")
+    display_name = forms.CharField(label="Name", max_length=200)
+    description = forms.CharField(required=False, max_length=5000, widget=forms.Textarea(attrs={"rows": 3}))
+    vendor = forms.CharField(required=False, max_length=100)
+    owner = forms.CharField(
+        label="Looked after by",
+        required=False,
+        max_length=200,
+        help_text="Whom to ask about it, such as an e-mail address.",
+    )
+    capabilities = forms.MultipleChoiceField(
+        label="Can", choices=[(name, CAPABILITY_WORDS[name]) for name in CAPABILITIES], widget=forms.CheckboxSelectMultiple,
+        help_text="Chat and Embeddings decide by which route it can be called.",
+    )  # fmt: skip
+    context_tokens = forms.IntegerField(
+        label="Context",
+        min_value=1,
+        max_value=MAX_TOKENS,
+        help_text="Tokens that fit into one call, question and answer.",
+    )
+    max_output_tokens = forms.IntegerField(
+        label="Longest answer", min_value=0, max_value=MAX_TOKENS, help_text="In tokens; 0 for embeddings."
+    )
+    tier = forms.ChoiceField(choices=Model.Tier.choices)
+    stage = forms.ChoiceField(choices=Model.Stage.choices, initial=Model.Stage.APPROVED)
+    retires_on = forms.DateField(
+        label="Retired on",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text="From that day (UTC) it is refused.",
+    )
+    data_classes = forms.MultipleChoiceField(
+        label="Data it may see", required=False, choices=[(name, name.capitalize()) for name in DATA_CLASSES],
+        widget=forms.CheckboxSelectMultiple,
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, model: Model | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if model is not None:
+            del self.fields["slug"]
+            self.initial = {name: getattr(model, name) for name in FIELDS}
+
+
+class DeploymentForm(forms.Form):
+    """One place where a model is served; an empty name takes it away."""
+
+    provider = forms.ModelChoiceField(Provider.objects.order_by("name"), required=False, empty_label="None")
+    upstream_model = forms.CharField(label="Its name there", required=False, max_length=200)
+    weight = forms.IntegerField(min_value=0, max_value=MAX_WEIGHT, required=False, initial=1)
+    enabled = forms.BooleanField(label="In use", required=False, initial=True)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = self.cleaned_data
+        if bool(cleaned.get("provider")) != bool(cleaned.get("upstream_model")):
+            raise ValidationError("Give both the provider and the model's name there, or neither to take the row away.")
+        return cleaned
+
+
+DeploymentFormSet = forms.formset_factory(DeploymentForm, extra=2, max_num=50, validate_max=True)
+
+
+def wanted_rows(places: "forms.BaseFormSet[DeploymentForm]") -> list[DeploymentRow]:
+    """Return the filled rows of a valid form as `set_deployments` takes them."""
+    filled = [form.cleaned_data for form in places.forms if form.cleaned_data.get("provider")]
+    return [
+        (row["provider"], row["upstream_model"], 1 if row["weight"] is None else row["weight"], row["enabled"])
+        for row in filled
+    ]
+
+
+def first_rows(model: Model | None) -> list[dict[str, Any]]:
+    """Return the rows that a model has now, as first values of the form."""
+    rows = (
+        Deployment.objects.filter(model=model).select_related("provider").order_by("provider__name", "upstream_model")
+    )
+    names = ("provider", "upstream_model", "weight", "enabled")
+    return [{name: getattr(row, name) for name in names} for row in rows] if model else []
+
+
+class UsdField(forms.CharField):
+    """An amount in USD as nano-USD; empty is None."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=30, widget=forms.TextInput(attrs={"inputmode": "decimal"}), **kwargs)
+
+    def clean(self, value: Any) -> int | None:
+        text = super().clean(value)
+        if not text:
+            return None
+        try:
+            return parse_usd(text)
+        except ValueError as mistake:
+            raise ValidationError(str(mistake)) from None
+
+
+class PriceForm(forms.Form):
+    """A new price in USD per 1M tokens, from now on or from a later moment."""
+
+    input = UsdField(required=False, label="Input")
+    output = UsdField(required=False, label="Output")
+    cached_input = UsdField(
+        required=False, label="Input from the provider's cache", help_text="Leave empty to charge it like other input."
+    )
+    cache_write = UsdField(
+        required=False,
+        label="Input written to the provider's cache",
+        help_text="Leave empty to charge it like other input.",
+    )
+    request = UsdField(required=False, label="Each call", help_text="In USD, on top of the tokens.")
+    free = forms.BooleanField(required=False, label="It is free", help_text="Then leave every amount empty.")
+    effective_from = forms.DateTimeField(
+        required=False, label="Begins (UTC)", help_text="Leave empty to begin now.",
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )  # fmt: skip
+    source = forms.CharField(
+        required=False, max_length=200, label="Where the price is from", help_text="Such as a contract or a page."
+    )
+
+    def wanted(self) -> dict[str, Any]:
+        """Return what `set_price` takes."""
+        found: dict[str, Any] = dict(self.cleaned_data)
+        for name in ("input", "output", "request"):
+            found[name] = found[name] or 0
+        return found
+
+
+class TeamAccessForm(forms.Form):
+    """A team that may use a model from now on."""
+
+    team = forms.ModelChoiceField(
+        Team.objects.all(), to_field_name="slug", widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        help_text="Its short name, such as search.", error_messages={"invalid_choice": "There is no team of this short name."},
+    )  # fmt: skip

@@ -1,0 +1,20 @@
+"""Filters that write abilities and rates of models for people."""
+
+from django import template
+
+from catalog.forms.filters import CAPABILITY_WORDS
+from gateway.money import format_usd
+
+register = template.Library()
+
+
+@register.filter
+def ability(name: str) -> str:
+    """The words for a capability."""
+    return CAPABILITY_WORDS.get(name, name)
+
+
+@register.filter
+def rate(nano: int) -> str:
+    """A rate in USD, exact: 0.075 stays 0.075."""
+    return f"${format_usd(nano)}"
