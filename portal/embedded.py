@@ -39,7 +39,7 @@ class BackgroundWork:
     """A Celery worker and beat as threads. On the memory transport messages die with the process: tasks re-derive their work."""
 
     def __init__(self) -> None:
-        self._beat: Any = EmbeddedService(celery_app, thread=True, max_interval=1)
+        self._beat: Any = EmbeddedService(celery_app, thread=True, scheduler_cls=celery_app.conf.beat_scheduler)
         self._worker = WorkController(
             app=celery_app, pool="threads", concurrency=2, without_heartbeat=True, without_mingle=True, without_gossip=True,
             quiet=True, hostname="embedded@localhost",

@@ -82,8 +82,10 @@ class Command(BaseCommand):
 
     def _prepare_data(self) -> None:
         folder: Path = settings.DATA_DIR
+        os.umask(0o077)  # what is written here is nobody else's
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            settings.STATIC_ROOT.mkdir(exist_ok=True)
             settings.JOURNAL_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise CommandError(
