@@ -24,6 +24,8 @@ PREFIXES = {
     "model": "mdl_",
     "provider": "prov_",
 }
+NONE = "-"  # stands for "without" where an application or a cost centre is named
+NO_APPLICATION = Q(application_id="") | Q(application_id__isnull=True)
 OUTCOMES = {"ok": Q(status__lt=400), "errors": Q(status__gte=400)}
 Rows = TypeVar("Rows", bound=Table)
 
@@ -40,15 +42,23 @@ class Filters:
     end: datetime
     ids: Mapping[str, str] = field(default_factory=dict)  # dimension → id
     cost_centre: str = ""  # its code; "-" means none
+    but: tuple[str, ...] = ()  # a dimension (or "cost_centre"), then what to leave out: how "others" are found
     outcome: str = ""  # "ok", "errors"
 
     def narrow(self, rows: QuerySet[Rows]) -> QuerySet[Rows]:
         """Narrow roll-ups or events to the asked dimensions (not to the period)."""
         for dimension, one in self.ids.items():
-            rows = rows.filter(**{f"{dimension}_id": one})
+            rows = rows.filter(NO_APPLICATION if one == NONE else Q(**{f"{dimension}_id": one}))
         if self.cost_centre:
             rows = rows.filter(team_id__in=list(teams_of(self.cost_centre)))
-        return rows
+        return rows.exclude(self._left_out()) if self.but else rows
+
+    def _left_out(self) -> Q:
+        dimension, *values = self.but
+        if dimension == "cost_centre":
+            return Q(team_id__in=[team for code in values for team in teams_of(code)])
+        named = Q(**{f"{dimension}_id__in": values})
+        return named | NO_APPLICATION if dimension == "application" and NONE in values else named
 
     @property
     def days(self) -> tuple[date, date] | None:
@@ -62,7 +72,8 @@ class Filters:
         days = self.days
         span = (days[0].isoformat(), days[1].isoformat()) if days else (rfc3339(self.start), rfc3339(self.end))
         asked = {"from": span[0], "to": span[1], **self.ids, "cost_centre": self.cost_centre, "status": self.outcome}
-        return urlencode({name: value for name, value in (asked | changes).items() if value})
+        asked["but"] = ",".join(self.but)
+        return urlencode({name: value for name, value in (asked | changes).items() if value}, safe=",:")
 
     def during(self, start: datetime, end: datetime) -> "Filters":
         return replace(self, start=start, end=end)
@@ -70,7 +81,7 @@ class Filters:
 
 def teams_of(code: str) -> QuerySet[Team, str]:
     """Return the ids of the teams that a cost centre pays for; "-" names those without one."""
-    teams = Team.objects.filter(cost_centre=None) if code == "-" else Team.objects.filter(cost_centre__code=code)
+    teams = Team.objects.filter(cost_centre=None) if code == NONE else Team.objects.filter(cost_centre__code=code)
     return teams.values_list("id", flat=True)
 
 
@@ -81,6 +92,8 @@ def resolve(dimension: str, text: str, viewer: Viewer | None = None) -> str:
     teams and people that are not theirs. Raises FilterError.
     """
     words = text.strip()
+    if dimension == "application" and words == NONE:
+        return NONE
     if "\0" in words:
         raise FilterError("A filter holds a character that cannot be searched for.")
     found = _lookup(dimension, words, viewer)
@@ -117,7 +130,10 @@ def _lookup(dimension: str, words: str, viewer: Viewer | None) -> str | None:
         applications = Application.objects.filter(slug=words)
         if not everything and viewer is not None:
             applications = applications.filter(team_id__in=viewer.team_ids)
-        return applications.values_list("id", flat=True).first()
+        same = list(applications.values_list("id", flat=True)[:2])
+        if len(same) > 1:
+            raise FilterError(f'Several teams have an application "{words[:60]}"; write its id.')
+        return same[0] if same else None
     if dimension == "model":
         return Model.objects.filter(slug=words).values_list("id", flat=True).first()
     if dimension == "provider":

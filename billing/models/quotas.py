@@ -1,12 +1,29 @@
 """Quotas, and the ledger of how much of a money quota is spent or out on lease."""
 
 from datetime import datetime
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from django.db import models
 from django.utils import timezone
 
 from portal.people.fields import OpaqueIdField
+from portal.people.models import Membership
+
+if TYPE_CHECKING:
+    from portal.people.access import Viewer
+
+
+class QuotaQuerySet(models.QuerySet["Quota"]):
+    def visible_to(self, viewer: "Viewer") -> Self:
+        """All for who may view limits; else one's own, those of one's teams, and of the people in teams one leads."""
+        if viewer.allows("quotas.view") or viewer.allows("quotas.manage"):
+            return self
+        people = Membership.objects.filter(team_id__in=viewer.led_team_ids).values("user_id")
+        return self.filter(
+            models.Q(scope_kind=Quota.Scope.TEAM, scope_id__in=viewer.team_ids)
+            | models.Q(scope_kind=Quota.Scope.USER, scope_id=viewer.user.pk)
+            | models.Q(scope_kind=Quota.Scope.USER, scope_id__in=people)
+        )
 
 
 class Quota(models.Model):
@@ -45,6 +62,8 @@ class Quota(models.Model):
     window = models.CharField(max_length=16, choices=Window.choices)
     capacity = models.BigIntegerField()
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = QuotaQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -1,5 +1,6 @@
 """Sums of usage per hour and per day, always re-derivable from events."""
 
+from datetime import date
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
@@ -14,6 +15,10 @@ class RollupQuerySet(models.QuerySet["Rollup"]):
         if viewer.allows("usage.all"):
             return self
         return self.filter(models.Q(user_id=viewer.user.pk) | models.Q(team_id__in=viewer.led_team_ids))
+
+    def between(self, column: str, first: date, last: date) -> Self:
+        """Narrow to rows whose `column` (`day`, `hour`) is in [first, last]."""
+        return self.filter(**{f"{column}__gte": first, f"{column}__lte": last})
 
 
 class Rollup(models.Model):

@@ -1,0 +1,58 @@
+"""The requests behind every figure, and one request in full."""
+
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+
+from billing import export, paging
+from billing.asking import asked_for
+from billing.forms.filters import FilterForm, chips
+from billing.models import UsageEvent
+from billing.requests import attempts, named, slug_of
+from billing.rollup import data_until
+from billing.spend import events, source
+from billing.views.spend import download
+from portal.people.access import current_viewer, requires
+
+LISTED = ("team", "user", "key", "model")
+
+
+@requires("usage.own")
+def usage_list(request: HttpRequest) -> HttpResponse:
+    """What the viewer may see of the asked requests, newest first."""
+    viewer = current_viewer(request)
+    asked = asked_for(request.GET.dict(), viewer)
+    shown = paging.slice_of(events(viewer, asked.filters), request.GET.dict())
+    wide = viewer.allows("usage.all")
+    wanted = ["model", "status"] + (["team", "provider", "user"] if wide else ["user"] if viewer.led_team_ids else [])
+    context = {
+        "asked": asked,
+        "form": FilterForm(asked, viewer, wanted),
+        "chips": chips(asked, request.path),
+        "requests": named(shown.rows, LISTED),
+        "newer": f"?{asked.query(after=shown.newer)}" if shown.newer else "",
+        "older": f"?{asked.query(before=shown.older)}" if shown.older else "",
+        "total": source(viewer, asked.filters).total(),
+        "data_until": data_until(),
+        "others": wide or bool(viewer.led_team_ids),
+    }
+    return render(request, "billing/usage_list.html", context)
+
+
+@requires("usage.own")
+def usage_csv(request: HttpRequest) -> StreamingHttpResponse:
+    """The same requests as a file, oldest first."""
+    viewer = current_viewer(request)
+    asked = asked_for(request.GET.dict(), viewer)
+    rows = export.rows_of(events(viewer, asked.filters))
+    return download(export.csv_lines(export.COLUMNS, rows), "requests.csv")
+
+
+@requires("usage.own")
+def usage_detail(request: HttpRequest, request_id: str) -> HttpResponse:
+    """One request: each attempt, what it used, and how its cost came about."""
+    rows = UsageEvent.objects.filter(request_id=request_id).visible_to(current_viewer(request)).order_by("attempt")
+    found = attempts(list(rows))
+    if not found:
+        raise Http404("no such request")
+    context = {"request_id": request_id, "attempts": found, "model_slug": slug_of(found[-1].request.event.model_id)}
+    return render(request, "billing/usage_detail.html", context)
