@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 
-from django.db.models import Q, QuerySet
+from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from catalog.connection import connected_model_ids, connections
@@ -14,6 +14,7 @@ from portal.people.access import Viewer
 from portal.people.models import Team
 
 State = Literal["yours", "request", "blocked"]
+STATES: tuple[State, ...] = ("yours", "request", "blocked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Access:
     """What somebody may do with a model: use it (`yours`), ask for it (`request`), or neither (`blocked`), and why."""
 
     state: State
+    words: str
     why: str
 
 
@@ -66,18 +68,25 @@ def access_to_all(viewer: Viewer, models: Iterable[Model]) -> dict[str, Access]:
     }
 
 
-def with_access(rows: QuerySet[Model], viewer: Viewer, state: str) -> QuerySet[Model]:
-    """Narrow `rows` to models in one of the states of `Access`; says the same as `access_of`, in the database."""
+def ranked(rows: QuerySet[Model], viewer: Viewer) -> QuerySet[Model]:
+    """Annotate `rows` with `access`: the place in `STATES` of what `access_of` says, found by the database."""
     active = Team.objects.filter(pk__in=viewer.team_ids, status=Team.Status.ACTIVE)
     own = TeamModel.objects.filter(team__in=active).values("model_id")
     granted = _grants(viewer, timezone.now()).filter(team__in=active).values("model_id")
     retired = Q(stage=Model.Stage.RETIRED) | Q(retires_on__isnull=False, retires_on__lte=timezone.now().date())
-    callable_ = ~retired & Q(pk__in=connections().values("model_id"))
-    usable = Q(pk__in=own) | Q(pk__in=granted)
-    if state == "yours":
-        return rows.filter(callable_ & usable)
-    askable = callable_ & ~usable if active.exists() else Q(pk__in=[])
-    return rows.filter(askable) if state == "request" else rows.exclude(callable_ & usable).exclude(askable)
+    served = ~retired & Q(pk__in=connections().values("model_id"))
+    yours = When(served & (Q(pk__in=own) | Q(pk__in=granted)), then=Value(0))
+    # who is in no team can ask for nothing
+    askable = [When(served, then=Value(1))] if viewer.team_ids and active.exists() else []
+    return rows.annotate(access=Case(yours, *askable, default=Value(2), output_field=IntegerField()))
+
+
+def model_ids_of(viewer: Viewer) -> set[str]:
+    """Return the ids of all models that `viewer` may use through a team or an exception."""
+    active = Team.objects.filter(pk__in=viewer.team_ids, status=Team.Status.ACTIVE)
+    own = TeamModel.objects.filter(team__in=active).values_list("model_id", flat=True)
+    granted = _grants(viewer, timezone.now()).filter(team__in=active).values_list("model_id", flat=True)
+    return {*own, *granted}
 
 
 def _grants(viewer: Viewer, at: datetime) -> QuerySet[ModelGrant]:
@@ -90,13 +99,15 @@ def _decide(
     model: Model, teams: list[str], until: datetime | None, connected: bool, today: date, in_team: bool
 ) -> Access:
     if model.stage == Model.Stage.RETIRED or (model.retires_on is not None and model.retires_on <= today):
-        return Access("blocked", "It is retired. Choose another model.")
+        return Access("blocked", "Retired", "It is retired. Choose another model.")
     if not connected:
-        return Access("blocked", "Not connected yet: no provider serves it here. A platform admin can connect one.")
+        return Access(
+            "blocked", "Not connected yet", "No provider serves it here yet. A platform admin can connect one."
+        )
     if teams:
-        return Access("yours", f"{', '.join(teams)} may use it.")
+        return Access("yours", "Yours", f"{', '.join(teams)} may use it.")
     if until is not None:
-        return Access("yours", f"An exception lets you use it until {until:%d %b %Y %H:%M} UTC.")
+        return Access("yours", "Yours for a while", f"An exception lets you use it until {until:%d %b %Y %H:%M} UTC.")
     if not in_team:
-        return Access("blocked", "You are in no active team yet. Ask a team lead to add you.")
-    return Access("request", "Your team does not have it yet. You can ask for it.")
+        return Access("blocked", "No team yet", "You are in no active team. Ask a team lead to add you.")
+    return Access("request", "On request", "Your team does not have it yet. You can ask for it.")

@@ -7,7 +7,7 @@ from django.db.models import BigIntegerField, F, OuterRef, QuerySet, Subquery, T
 from django.db.models.functions import Cast
 from django.utils import timezone
 
-from catalog.access import with_access
+from catalog.access import STATES, ranked
 from catalog.models import Model, Price
 from catalog.models.models import CAPABILITIES
 from gateway.money import parse_usd
@@ -15,9 +15,9 @@ from portal.people.access import Viewer
 
 CAPABILITY_WORDS = {
     "chat": "Chat",
-    "tools": "Tool calls",
-    "vision": "Reads images",
-    "structured": "Structured output",
+    "tools": "Tools",
+    "vision": "Images",
+    "structured": "JSON schema",
     "reasoning": "Reasoning",
     "embeddings": "Embeddings",
 }
@@ -65,9 +65,11 @@ class ModelFilter(forms.Form):
             )
         if "price" in asked:
             rows = rows.filter(input__lte=parse_usd(asked["price"]))
+        rows = ranked(rows, viewer)
         if "access" in asked:
-            rows = with_access(rows, viewer, asked["access"])
-        return cast("QuerySet[Model]", rows.order_by(*order_of(sort), "slug"))
+            rows = rows.filter(access=STATES.index(asked["access"]))
+        first = order_of(sort) if sort else ["access", *order_of("name")]
+        return cast("QuerySet[Model]", rows.order_by(*first, "slug"))
 
 
 def priced(rows: Any) -> Any:

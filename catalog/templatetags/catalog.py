@@ -15,6 +15,12 @@ def ability(name: str) -> str:
 
 
 @register.filter
+def abilities(names: list[str]) -> str:
+    """The words for several capabilities, as one text."""
+    return ", ".join(ability(name) for name in names).capitalize().replace("json", "JSON")
+
+
+@register.filter
 def rate(nano: int) -> str:
     """A rate in USD, exact: 0.075 stays 0.075."""
     return f"${format_usd(nano)}"
