@@ -163,11 +163,8 @@ def check_ledgers(atrium: Atrium, upstream: Upstream, rounds: list[Calls], *, al
     assert finished <= set(charged)
 
 
-@pytest.mark.parametrize("on_postgres", [False, True], ids=["sqlite", "postgres-redis"])
-def test_a_killed_gateway_loses_no_call_and_doubles_none(
-    start_server: StartServer, upstream: Upstream, on_postgres: bool
-) -> None:
-    atrium = start_server(on_postgres=on_postgres)
+def test_a_killed_gateway_loses_no_call_and_doubles_none(start_server: StartServer, upstream: Upstream) -> None:
+    atrium = start_server()
     key = configured(atrium, upstream)
     calls = Calls(atrium.base_url, key, range(1000, 1000 + CALLS)).start()
     wait_until(
@@ -210,6 +207,5 @@ def kill_rounds(atrium: Atrium, upstream: Upstream, rounds: int, calls_each: int
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("on_postgres", [False, True], ids=["sqlite", "postgres-redis"])
-def test_killed_again_and_again(start_server: StartServer, upstream: Upstream, on_postgres: bool) -> None:
-    kill_rounds(start_server(on_postgres=on_postgres), upstream, rounds=20, calls_each=CALLS)
+def test_killed_again_and_again(start_server: StartServer, upstream: Upstream) -> None:
+    kill_rounds(start_server(), upstream, rounds=20, calls_each=CALLS)

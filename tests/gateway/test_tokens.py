@@ -70,14 +70,14 @@ def test_the_cookbooks_example_counts_as_published(counter: TokenCounter) -> Non
             "English.",
         },
         {"role": "system", "name": "example_user", "content": "New synergies will help drive top-line growth."},
-        {"role": "system", "name": "example_assistant", "content": "Things working well together will increase revenue."},  # noqa: E501
+        {"role": "system", "name": "example_assistant", "content": "Things working well together will increase revenue."},
         {
             "role": "system",
             "name": "example_user",
             "content": "Let's circle back when we have more bandwidth to touch base on opportunities for increased "
             "leverage.",
         },
-        {"role": "system", "name": "example_assistant", "content": "Let's talk later when we're less busy about how to do better."},  # noqa: E501
+        {"role": "system", "name": "example_assistant", "content": "Let's talk later when we're less busy about how to do better."},
         {
             "role": "user",
             "content": "This late pivot means we don't have time to boil the ocean for the client deliverable.",
