@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from portal.keys.views import inbox, keys, minting, narrowing, requests, rotating, stopping
+from portal.keys.views import inbox, keys, minting, narrowing, notices, requests, rotating, stopping
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("keys", keys.key_list, name="keys-key-list"),
@@ -21,6 +21,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("requests/<str:request_id>/edit", requests.change, name="keys-request-edit"),
     path("requests/<str:request_id>/withdraw", requests.take_back, name="keys-request-withdraw"),
     path("requests/<str:request_id>/end", inbox.end, name="keys-request-end"),
+    path("notices/<str:notice_id>", notices.open_notice, name="keys-notice-open"),
     path("inbox", inbox.inbox_list, name="keys-inbox-list"),
     path("inbox/<str:request_id>", inbox.decide, name="keys-inbox-decide"),
 ]

@@ -86,7 +86,7 @@ class KeyList(ApiView):
         viewer = self.viewer
         form = SearchForm(request.query_params, sees_others=True)
         keys = form.found(Key.objects.visible_to(viewer), viewer, timezone.now())
-        page = self.paginate_queryset(whole().filter(pk__in=keys.values("pk")))
+        page = self.paginate_queryset(whole().filter(pk__in=keys.values("pk")).order_by("-pk"))
         return self.get_paginated_response(KeyOut(page or [], many=True).data)
 
     @sensitive_variables("secret", "answer")
