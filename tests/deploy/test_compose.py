@@ -12,7 +12,7 @@ import pytest
 
 from deploy import env_file
 from tests.deploy.compose import Machine, Unset, interpolate, read
-from tests.services.processes import wait_until
+from tests.services.processes import DidNotHappen, wait_until
 from tests.upstream import FakeUpstream
 
 pytestmark = pytest.mark.deploy
@@ -108,7 +108,13 @@ def sign_in(client: httpx.Client, person: str) -> httpx.Response:
     return page
 
 
-def test_sign_in_call_and_see_the_spend(machine: Machine, upstream: FakeUpstream, secrets: dict[str, str]) -> None:
+def test_the_services_sign_in_serve_calls_and_show_the_spend(
+    machine: Machine, upstream: FakeUpstream, secrets: dict[str, str]
+) -> None:
+    # Each answers its own paths only.
+    assert httpx.get(f"{machine.gateway_url}/accounts/login/").status_code == 404
+    assert httpx.get(f"{machine.portal_url}/v1/models").status_code == 404
+
     machine.execute(
         "portal",
         "python",
@@ -160,10 +166,18 @@ def test_sign_in_call_and_see_the_spend(machine: Machine, upstream: FakeUpstream
 
         link = re.search(r'href="([^"]*)"[^>]*>(?:(?!</a>).)*My usage', home.text, re.DOTALL)
         assert link, home.text
-        shown = f"{cost_nano_usd / 1e9:.2f}"
-        wait_until(
-            lambda: shown in client.get(link[1]).text, what=f"{shown} on the page of usage", timeout_s=30, every_s=0.5
-        )
+        cost = f"{cost_nano_usd / 1e9:.3f}".rstrip("0")
+        seen = ""
+
+        def is_shown() -> bool:
+            nonlocal seen
+            seen = client.get(link[1]).text
+            return cost in seen
+
+        try:
+            wait_until(is_shown, what=f"{cost} on the page of usage", timeout_s=30, every_s=0.5)
+        except DidNotHappen as late:
+            raise AssertionError(f"{late}; the page: {seen[-3000:]}\n{machine.logs()[-3000:]}") from None
 
     codes = machine.stop()
     assert codes == dict.fromkeys(codes, 0), machine.logs()
@@ -173,11 +187,6 @@ def test_sign_in_call_and_see_the_spend(machine: Machine, upstream: FakeUpstream
         for name, secret in {**secrets, "key": key, "upstream": "upstream-secret-0123456789"}.items()
         if secret in said
     ] == []
-
-
-def test_the_gateway_serves_no_pages_and_the_portal_no_models(machine: Machine) -> None:
-    assert httpx.get(f"{machine.gateway_url}/accounts/login/").status_code == 404
-    assert httpx.get(f"{machine.portal_url}/v1/models").status_code == 404
 
 
 def test_compose_refuses_to_run_without_secrets() -> None:
