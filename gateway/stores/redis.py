@@ -23,7 +23,7 @@ from gateway.stores.memory import MemoryRateStore, remaining
 log = logging.getLogger(__name__)
 
 TIMEOUT_S = 0.2  # the most that an outage adds to a call, and only until the breaker is open
-PROBE_S = 0.5
+PROBE_S = 0.25
 SLOT_S = 30.0  # a dead process's slots are free after this
 LOCAL_SHARE = 4
 _LATE_MS = 60_000  # a window is kept this long after its end, for what is given back late
