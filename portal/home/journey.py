@@ -92,7 +92,7 @@ def waiting_for(viewer: Viewer, now: datetime) -> list[Item]:
         words = "1 request waits" if open_requests == 1 else f"{open_requests} requests wait"
         items.append(Item(f"{words} for your decision", address("keys-inbox-list"), "warn"))
     notices = Notice.objects.filter(user=viewer.user, read_at__isnull=True, created_at__gte=now - NOTICES_FOR)
-    items += [Item(notice.words, notice.path) for notice in notices[:NOTICES_SHOWN]]
+    items += [Item(notice.words, address("keys-notice-open", notice.pk)) for notice in notices[:NOTICES_SHOWN]]
     return items
 
 

@@ -1,25 +1,22 @@
-"""The front page: three steps to the first call, then what needs you and what you spend."""
+"""The front page: three steps to the first call."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.utils import timezone
 
-from portal.home.front import attention_of, figures_of, steps_for
+from portal.home.journey import month_of, steps_of, waiting_for
 from portal.people.access import current_viewer, requires
 from portal.people.permissions import SIGNED_IN
 
 
 @requires(SIGNED_IN)
-@require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """One page for everybody; its parts follow from what the person may do."""
-    viewer = current_viewer(request)
-    steps = steps_for(viewer)
-    name = viewer.user.name.split()[0] if viewer.user.name.split() else ""
+    viewer, now = current_viewer(request), timezone.now()
+    steps = steps_of(viewer)
     context = {
-        "headline": f"Welcome, {name}" if name else "Welcome",
-        "lead": "" if steps else "Your keys, your spend, and what needs you.",
         "steps": steps,
-        "recent": {"attention": attention_of(viewer), "figures": figures_of(viewer)},
+        "arrived": bool(steps) and all(step.done for step in steps),
+        "recent": {"attention": waiting_for(viewer, now), "figures": month_of(viewer, now)},
+        "first_name": str(viewer.user).split()[0],
     }
     return render(request, "portal/home/home.html", context)

@@ -110,7 +110,7 @@ def test_an_announced_deadline_holds_without_a_claim_and_shortens_the_overlap(te
     assert answer.status_code == 302
     notice = Notice.objects.get(user=owner)
     assert "stops working on" in notice.words
-    assert "due" in text(signed_in(owner).get(reverse("home")))
+    assert "is due for a new secret" in text(signed_in(owner).get(reverse("home")))
     new = claim_secret(actor=acting(owner), key=key)
     use(new)
     assert KeySecret.objects.get(status="retiring").valid_until < timezone.now() + timedelta(hours=settings.KEY_OVERLAP_HOURS)
