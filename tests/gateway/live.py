@@ -57,6 +57,7 @@ class LiveGateway:
             observer=self.observed,
         )
         self.secret = self.keys.add(make.key_entry())
+        self._clients: list[httpx.Client] = []
         self._server = uvicorn.Server(
             uvicorn.Config(GatewayApp(self.runtime), port=0, lifespan="off", log_level="warning", access_log=False)
         )
@@ -77,14 +78,17 @@ class LiveGateway:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.client.close()
+        for client in self._clients:
+            client.close()
         self._server.should_exit = True
         self._thread.join(15)
         self.tokens.close()
 
     def http(self, secret: str) -> httpx.Client:
         """Return an HTTP client that sends `secret`."""
-        return httpx.Client(base_url=self.url, headers={"authorization": f"Bearer {secret}"}, timeout=20)
+        client = httpx.Client(base_url=self.url, headers={"authorization": f"Bearer {secret}"}, timeout=20)
+        self._clients.append(client)
+        return client
 
     def openai(self, **options: Any) -> openai.OpenAI:
         """Return the official client, set up as our documentation says."""

@@ -8,14 +8,8 @@ from tests.upstream import FakeUpstream, Plan
 
 
 def test_an_answer_passes_and_is_charged(gateway: LiveGateway, upstream: FakeUpstream) -> None:
-    upstream.script(
-        Plan(
-            text="Hello there.",
-            prompt_tokens=1000,
-            completion_tokens=200,
-            tokens={"prompt_tokens_details": {"cached_tokens": 400}},
-        )
-    )
+    cached = {"prompt_tokens_details": {"cached_tokens": 400}}
+    upstream.script(Plan(text="Hello there.", prompt_tokens=1000, completion_tokens=200, tokens=cached))
     answer = gateway.chat()
     assert answer.status_code == 200, answer.text
     assert answer.json()["choices"][0]["message"]["content"] == "Hello there."
@@ -42,7 +36,10 @@ def test_headers_say_what_happened(gateway: LiveGateway) -> None:
 
 
 def test_only_model_and_cap_differ_for_the_provider(gateway: LiveGateway, upstream: FakeUpstream) -> None:
-    body = b'{ "model" : "chat-small",\n "messages": [{"role":"user","content":"h\\u00e9"}], "seed": 123456789012345678901234567890, "top_p": 1.00, "x_new": {"a":[1e2]} }'
+    body = (
+        b'{ "model" : "chat-small",\n "messages": [{"role":"user","content":"h\\u00e9"}], '
+        b'"seed": 123456789012345678901234567890, "top_p": 1.00, "x_new": {"a":[1e2]} }'
+    )
     answer = gateway.client.post("/v1/chat/completions", content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 200, answer.text
     assert upstream.received[0].body == body.replace(b'"chat-small"', b'"gpt-4o-mini"')[:-1] + b',"max_tokens":4096}'
