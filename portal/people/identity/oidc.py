@@ -17,6 +17,7 @@ from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
 from django.conf import settings
 from django.http import HttpRequest
+from django.urls import reverse
 
 from portal.people.identity.claims import CLOCKS_DIFFER_S
 from portal.people.models import User
@@ -43,6 +44,17 @@ class CompanyOIDC(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allauth 
                 raise OAuth2Error("the provider's document names another issuer than OIDC_ISSUER")
             self._openid_config: dict[str, Any] = found
         return self._openid_config
+
+    @property
+    def basic_auth(self) -> bool:
+        """Say whether the token endpoint wants the secret in a header; it does when the document is silent."""
+        methods = self.openid_config.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
+        return "client_secret_post" not in methods
+
+    def get_callback_url(self, request: HttpRequest, app: Any) -> str:
+        """Return the registered address: that of ATRIUM_BASE_URL where the portal stands behind a proxy with TLS."""
+        path = reverse("openid_connect_callback", args=[self.provider_id])
+        return settings.BASE_URL + path if settings.SECURE_TRANSPORT else request.build_absolute_uri(path)
 
     def complete_login(self, request: HttpRequest, app: Any, token: SocialToken, **kwargs: Any) -> SocialLogin:
         """Verify what came back and return it as allauth's login; its user is found in `pre_social_login`."""
@@ -82,7 +94,7 @@ class CompanyOIDC(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allauth 
         for key in jwt.PyJWKSet.from_dict(listed).keys:
             described = key._jwk_data
             fits = described.get("alg", algorithm) == algorithm and described.get("use", "sig") == "sig"
-            if fits and key.key_id == header.get("kid"):
+            if fits and header.get("kid") in {None, key.key_id}:
                 return algorithm, key.key
         raise OAuth2Error("the id_token is signed by a key that the provider does not list")
 
