@@ -83,7 +83,7 @@ def _about(prompt: str) -> str:
     said = f"{_count(len(words), 'word')}: “{_short(prompt)}”"
     counted = Counter(word.lower() for word in _WORD.findall(prompt) if word.lower() not in _COMMON)
     topics = [word for word, _ in sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:3]]
-    return f"{said}, about {', '.join(topics)}" if len(topics) > 1 else said
+    return f"{said}, about {', '.join(topics)}" if len(words) >= 8 and len(topics) > 1 else said
 
 
 def _short(text: str, longest: int = 160) -> str:
