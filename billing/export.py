@@ -1,7 +1,7 @@
 """Usage as files: rows read in pages and written as they come, names looked up once, formulas made harmless."""
 
 import csv
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -28,25 +28,31 @@ NAMED: dict[int, Callable[[list[str]], Iterable[tuple[str, str]]]] = {
     7: lambda ids: Deployment.objects.filter(id__in=ids).values_list("id", "upstream_model"),
     8: lambda ids: Provider.objects.filter(id__in=ids).values_list("id", "slug"),
 }
+Names = dict[int, dict[str, str]]  # place in COLUMNS → id → name
 CHUNK = 1000
 RISKY = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def rows_of(events: QuerySet[UsageEvent]) -> Iterator[list[Any]]:
     """Yield the values of COLUMNS for each event, in order of time. What was deleted is named by its id."""
-    names: dict[int, dict[str, str]] = {place: {} for place in NAMED}
+    names: Names = {place: {} for place in NAMED}
     stream = events.order_by("at", "request_id", "attempt").values_list(*READ).iterator(chunk_size=CHUNK)
     while chunk := list(islice(stream, CHUNK)):
-        for place, look_up in NAMED.items():
-            unknown = {row[place] for row in chunk if row[place]} - names[place].keys()
-            if unknown:
-                names[place].update(dict.fromkeys(unknown, ""), **dict(look_up(sorted(unknown))))
-        for row in chunk:
-            values = list(row)
-            values[1] = rfc3339(values[1])
-            for place, known in names.items():
-                values[place] = known.get(values[place]) or values[place] or ""
-            yield values
+        yield from name_rows(chunk, names)
+
+
+def name_rows(chunk: Sequence[tuple[Any, ...]], names: Names) -> Iterator[list[Any]]:
+    """Yield rows of READ as values of COLUMNS; `names` remembers what was looked up."""
+    for place, look_up in NAMED.items():
+        unknown = {row[place] for row in chunk if row[place]} - names[place].keys()
+        if unknown:
+            names[place].update(dict.fromkeys(unknown, ""), **dict(look_up(sorted(unknown))))
+    for row in chunk:
+        values = list(row)
+        values[1] = rfc3339(values[1])
+        for place, known in names.items():
+            values[place] = known.get(values[place]) or values[place] or ""
+        yield values
 
 
 def harmless(value: object) -> object:

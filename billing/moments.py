@@ -35,6 +35,8 @@ def _parse(text: str) -> date | datetime:
         if len(words) == len("2026-11-01"):
             return _sane(date.fromisoformat(words))
         moment = datetime.fromisoformat(words)
+    except MomentError:
+        raise
     except ValueError:
         raise MomentError(f'"{text[:40]}" is no date; write 2026-11-01 or 2026-11-01T09:30:00Z.') from None
     if moment.tzinfo is None:

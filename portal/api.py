@@ -1,6 +1,6 @@
 """The REST API: the same actions as the pages, by session. Described at /api/schema, for people at /api/docs."""
 
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from portal.keys.api import docs, errors, keys, models, requests
 
@@ -16,5 +16,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/requests/<str:request_id>/withdraw", requests.RequestWithdraw.as_view(), name="api-request-withdraw"),
     path("v1/requests/<str:request_id>/decide", requests.RequestDecide.as_view(), name="api-request-decide"),
     path("v1/models", models.ModelList.as_view(), name="api-models"),
+    path("", include("billing.api.urls")),
     path("<path:rest>", errors.unknown, name="api-unknown"),
 ]
