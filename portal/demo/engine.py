@@ -16,7 +16,7 @@ from portal.demo.vectors import embed
 from portal.demo.wire import ApiError, ClientGoneError, Exchange, Receive, Scope, Send
 
 CREDENTIAL = "demo-engine"
-MODELS = ("demo-chat", "demo-embed")
+MODELS = ("demo-chat", "demo-embedding")
 _CREATED = 1_767_225_600
 
 

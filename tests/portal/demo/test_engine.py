@@ -247,7 +247,7 @@ def test_the_credential_is_required(engine_url: str) -> None:
 
 
 def test_models_and_unknown_routes(sdk: OpenAI, http: httpx.Client) -> None:
-    assert {model.id for model in sdk.models.list()} == {"demo-chat", "demo-embed"}
+    assert {model.id for model in sdk.models.list()} == {"demo-chat", "demo-embedding"}
     assert sdk.models.retrieve("demo-chat").owned_by == "atrium-demo"
     assert http.get("/models/none").status_code == 404
     assert http.post("/completions", json={}).json()["error"]["code"] == "unknown_url"
@@ -272,7 +272,7 @@ def test_embeddings_are_deterministic_unit_vectors_that_share_words(sdk: OpenAI)
 
 
 def test_embeddings_as_base64_floats_and_of_a_size(http: httpx.Client) -> None:
-    body = {"model": "demo-embed", "input": [[1, 2, 3]], "dimensions": 16}
+    body = {"model": "demo-embedding", "input": [[1, 2, 3]], "dimensions": 16}
     floats = http.post("/embeddings", json=body).json()
     coded = http.post("/embeddings", json={**body, "encoding_format": "base64"}).json()
     unpacked = struct.unpack("<16f", base64.b64decode(coded["data"][0]["embedding"]))
