@@ -8,7 +8,10 @@ from django.db.models import Count, Sum
 from django.urls import NoReverseMatch, reverse
 
 from billing.calendar import day_of, start_of
-from billing.models import UsageEvent
+from billing.models import RollupDay, UsageEvent
+from catalog.access import model_ids_of
+from catalog.connection import connected_model_ids
+from catalog.models import Model
 from portal.home.components.numbers import compact, usd
 from portal.keys.models import Key, KeyRequest, Notice
 from portal.people.access import Viewer
@@ -55,31 +58,34 @@ def steps_of(viewer: Viewer) -> list[Step]:
     newest = Key.objects.filter(owner=viewer.user, ended_at__isnull=True).order_by("-created_at").first()
     called = Key.objects.filter(owner=viewer.user, last_used_at__isnull=False).exists()
     minted = newest is not None or called
-    key_page = address("keys-key-detail", newest.pk) if newest else address("keys-key-mint")
+    count = Model.objects.listed().filter(pk__in=connected_model_ids(model_ids_of(viewer))).count()
+    found = f"{count} model{' is' if count == 1 else 's are'} open to you." if count else "None is open to you yet."
+    now_at = 4 if called else 3 if minted else 2 if count else 1
+
+    def step(number: int, title: str, words: str, action: str, url: str) -> Step:
+        return Step(title, words, action, url, done=number < now_at, next=number == now_at)
+
     return [
-        Step(
+        step(
+            1,
             "Choose a model",
-            "See what your team may call, what it costs and how fast it answers.",
+            f"{found} See what each can do and what it costs.",
             "Browse models",
             address("catalog-model-list"),
-            done=minted,
-            next=False,
         ),
-        Step(
+        step(
+            2,
             "Mint a key",
-            "A name is enough. The key ends by itself, and you see it this one time.",
+            "One click. The key ends by itself, and its secret is shown once.",
             "Mint another" if minted else "Mint a key",
             address("keys-key-mint"),
-            done=minted,
-            next=not minted,
         ),
-        Step(
+        step(
+            3,
             "Call",
             "Paste a snippet into a terminal or a tool. Atrium notices your first call.",
-            "Show snippets",
-            key_page,
-            done=called,
-            next=minted and not called,
+            "Open your key",
+            address("keys-key-detail", newest.pk) if newest else "",
         ),
     ]
 
@@ -97,7 +103,7 @@ def waiting_for(viewer: Viewer, now: datetime) -> list[Item]:
 
 
 def month_of(viewer: Viewer, now: datetime) -> list[Figure]:
-    """Own keys, calls and spend since the month began in the billing time zone."""
+    """Own keys, calls and spend since the month began in the billing time zone; then what this person answers for."""
     first = day_of(now).replace(day=1)
     calls = UsageEvent.objects.filter(user_id=viewer.user.pk).between(start_of(first), now)
     sums = calls.aggregate(calls=Count("request_id"), cost=Sum("cost_nano_usd"))
@@ -105,11 +111,21 @@ def month_of(viewer: Viewer, now: datetime) -> list[Figure]:
     live = Key.objects.filter(owner=viewer.user).live(now)
     ending = live.filter(expires_at__lt=now + NOTICES_FOR).count()
     ends = f"{ending} end{'s' if ending == 1 else ''} within a week" if ending else "none ends within a week"
-    return [
+    figures = [
         Figure("My keys", str(live.count()), ends, address("keys-key-list"), "key"),
         Figure("My calls", compact(sums["calls"]), since, usage, "activity"),
         Figure("My spend", usd(sums["cost"] or 0), since, usage, "coin"),
     ]
+    month = RollupDay.objects.filter(day__gte=first)
+    if viewer.led_team_ids:
+        cost = month.filter(team_id__in=viewer.led_team_ids).aggregate(cost=Sum("cost_nano_usd"))["cost"]
+        figures.append(Figure("My teams' spend", usd(cost or 0), since, address("billing-spend-team"), "users"))
+    if viewer.allows("spend.view"):
+        cost = month.aggregate(cost=Sum("cost_nano_usd"))["cost"]
+        figures.append(
+            Figure("Everybody's spend", usd(cost or 0), since, address("billing-spend-dashboard"), "building")
+        )
+    return figures
 
 
 def address(name: str, *args: str) -> str:

@@ -13,6 +13,7 @@ from portal.keys.models import Key, Notice
 from portal.people.models import Team, User
 from portal.people.permissions import Role
 from tests.factories.billing import UsageEventFactory
+from tests.factories.keys import member_of, minted, team_with
 from tests.factories.people import TeamFactory, person_as
 
 pytestmark = pytest.mark.django_db
@@ -34,11 +35,6 @@ def steps_done(html: str) -> list[bool]:
     return ["is-done" in classes for classes in re.findall(r'<li class="(at-step[^"]*)"', html)]
 
 
-def key_of(person: User, team: Team, **fields: object) -> Key:
-    later = timezone.now() + timedelta(days=30)
-    return Key.objects.create(**{"name": "laptop", "owner": person, "team": team, "expires_at": later, **fields})
-
-
 @pytest.fixture
 def team() -> Team:
     return TeamFactory()
@@ -50,11 +46,14 @@ def test_strangers_are_sent_to_sign_in() -> None:
     assert answer["Location"].startswith(reverse("account_login"))
 
 
-def test_the_three_steps_follow_what_was_done(team: Team) -> None:
-    person = person_as(Role.EMPLOYEE, team=team)
-    assert steps_done(front_page(person)) == [False, False, False]
-    key = key_of(person, team)
+def test_the_three_steps_follow_what_was_done() -> None:
+    team = team_with("chat-small")
+    newcomer, person = member_of(TeamFactory()), member_of(team)
+    assert steps_done(front_page(newcomer)) == [False, False, False]
+    assert steps_done(front_page(person)) == [True, False, False]
+    key, _ = minted(person, team)
     assert steps_done(front_page(person)) == [True, True, False]
+    assert reverse("keys-key-detail", args=[key.pk]) in front_page(person)
     Key.objects.filter(pk=key.pk).update(last_used_at=timezone.now())
     assert steps_done(front_page(person)) == [True, True, True]
 
@@ -62,7 +61,7 @@ def test_the_three_steps_follow_what_was_done(team: Team) -> None:
 def test_exactly_one_step_comes_next_until_the_first_call(team: Team) -> None:
     person = person_as(Role.EMPLOYEE, team=team)
     assert front_page(person).count('aria-current="step"') == 1
-    key_of(person, team)
+    minted(person, team)
     assert front_page(person).count('aria-current="step"') == 1
 
 
