@@ -1,0 +1,1 @@
+"""Official clients against a running Atrium, in front of upstreams that nobody here wrote."""
