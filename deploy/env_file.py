@@ -17,7 +17,9 @@ def main(path: Path) -> int:
         print(f"{path} exists and was left as it is.", file=sys.stderr)
         return 1
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write("# Secrets of this installation. Lose ATRIUM_KEK or ATRIUM_PEPPER, and stored credentials or keys are lost.\n")
+        file.write(
+            "# Secrets of this installation. Lose ATRIUM_KEK or ATRIUM_PEPPER, and stored credentials or keys are lost.\n"
+        )
         file.writelines(f"{name}={secrets.token_urlsafe(48)}\n" for name in NAMES)
     print(f"Wrote {path} with fresh secrets. Keep it out of version control, and keep a copy.")
     return 0
