@@ -53,6 +53,8 @@ def place(entry: Entry, viewer: Viewer) -> Entry | None:
     """Return the entry with its address and count, or None where it is not for this viewer or its page does not exist."""
     if entry.permissions and not any(viewer.allows(permission) for permission in entry.permissions):
         return None
+    if any(viewer.allows(permission) for permission in entry.unless):
+        return None
     try:
         url = reverse(entry.url_name)
     except NoReverseMatch:

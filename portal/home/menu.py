@@ -6,7 +6,10 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the navigation; shown to whoever has any of `permissions` once its page exists. `about` is said on the front page."""
+    """One line of the navigation; shown to whoever has any of `permissions` and none of `unless`, once its page exists.
+
+    `about` is said on the front page.
+    """
 
     words: str
     url_name: str
@@ -16,6 +19,7 @@ class Entry:
     here: str = ""
     count: int = 0
     about: str = ""
+    unless: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,23 +28,22 @@ class Group:
     entries: tuple[Entry, ...]
 
 
-DECIDES: Final = ("requests.decide", "requests.decide_budget", "requests.decide_all")
 INBOX: Final = "keys-inbox-list"
 GROUPS: Final = (
     Group(
         "Work",
         (
             Entry("Home", "home", "home"),
+            Entry("Inbox", INBOX, "inbox", ("requests.inbox",)),
             Entry("Models", "catalog-model-list", "layout-grid", ("models.view",)),
             Entry("My keys", "keys-key-list", "key", ("keys.own",)),
-            Entry("Requests", "keys-request-list", "message-2", ("requests.own",)),
+            Entry("My requests", "keys-request-list", "message-2", ("requests.own",)),
             Entry("My usage", "billing-usage-mine", "activity", ("usage.own",)),
         ),
     ),
     Group(
-        "Lead",
+        "My team",
         (
-            Entry("Inbox", INBOX, "inbox", DECIDES, about="What people ask for, with what you need to decide."),
             Entry(
                 "Team spend",
                 "billing-spend-team",
@@ -52,8 +55,9 @@ GROUPS: Final = (
                 "Team",
                 "people-team-list",
                 "users",
-                ("team.manage",),
-                about="Members, their keys, what the team may use.",
+                ("team.view",),
+                about="Who is in it, and what it may use.",
+                unless=("people.view",),
             ),
         ),
     ),
@@ -87,7 +91,7 @@ GROUPS: Final = (
                 about="Where models run, and the credentials for them.",
             ),
             Entry(
-                "Model registry",
+                "Manage models",
                 "catalog-admin-model-list",
                 "adjustments",
                 ("catalog.manage",),
