@@ -44,6 +44,7 @@ def ask(
         reason = asking.check_reason(reason)
         asking.check_until(until)
         asking.check_team(viewer, team)
+        key = Key.objects.get(pk=key.pk) if key else None  # as it is now
         asking.check_key(viewer, team, key)
         if kind == Kind.MODEL:
             asking.check_model(viewer, team, model, key)

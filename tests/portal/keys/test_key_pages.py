@@ -79,7 +79,9 @@ def test_narrowing_by_page(team: Team, owner: User) -> None:
     key, _ = minted(owner, team)
     client, url = signed_in(owner), reverse("keys-key-narrow", args=[key.pk])
     day = (timezone.now() + timedelta(days=3)).date()
-    answer = client.post(url, {"models": ["chat-small"], "ends": day.isoformat(), "usd_month": "2.50", "requests_minute": ""})
+    answer = client.post(
+        url, {"models": ["chat-small"], "ends": day.isoformat(), "usd_month": "2.50", "requests_minute": ""}
+    )
     assert answer.status_code == 302, text(answer)
     key.refresh_from_db()
     assert not key.all_models

@@ -61,7 +61,9 @@ def test_the_form_can_be_sent_as_it_stands_and_shows_the_secret_once(team: Team,
 
 def test_snippets_have_the_key_filled_in_on_that_page_only(team: Team, member: User) -> None:
     client = signed_in(member)
-    answer = text(client.post(reverse("keys-key-mint") + "?model=chat-large", form(team=team.pk, models=["chat-large"])))
+    answer = text(
+        client.post(reverse("keys-key-mint") + "?model=chat-large", form(team=team.pk, models=["chat-large"]))
+    )
     secret = SECRET.findall(answer)[0]
     assert answer.count(secret) > 1
     assert "chat-large" in answer
@@ -106,7 +108,10 @@ def test_what_is_too_much_is_refused_in_words(team: Team, member: User, change: 
 def test_limits_within_the_teams_are_kept_with_the_key(team: Team, member: User) -> None:
     QuotaFactory(scope_id=team.pk)
     client = signed_in(member)
-    assert client.post(reverse("keys-key-mint"), form(team=team.pk, usd_month="5", requests_minute="60")).status_code == 200
+    assert (
+        client.post(reverse("keys-key-mint"), form(team=team.pk, usd_month="5", requests_minute="60")).status_code
+        == 200
+    )
     page = text(client.get(reverse("keys-key-detail", args=[Key.objects.get().pk])))
     assert "$5.00" in page
     assert "60 requests" in page
@@ -151,7 +156,17 @@ COMMAND = ("mint_key", "--team", "search", "--user", "member@example.com", "--na
 
 
 def test_the_command_prints_the_secret_alone(team: Team, member: User) -> None:
-    out, err = run(*COMMAND, "--models", "chat-small", "--limit", "usd/month=5", "--limit", "requests/minute=60", "--expires", "30d")
+    out, err = run(
+        *COMMAND,
+        "--models",
+        "chat-small",
+        "--limit",
+        "usd/month=5",
+        "--limit",
+        "requests/minute=60",
+        "--expires",
+        "30d",
+    )
     secret = out.removesuffix("\n")
     assert keyformat.well_formed(secret)
     assert secret not in err

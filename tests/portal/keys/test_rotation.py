@@ -113,7 +113,9 @@ def test_an_announced_deadline_holds_without_a_claim_and_shortens_the_overlap(te
     assert "is due for a new secret" in text(signed_in(owner).get(reverse("home")))
     new = claim_secret(actor=acting(owner), key=key)
     use(new)
-    assert KeySecret.objects.get(status="retiring").valid_until < timezone.now() + timedelta(hours=settings.KEY_OVERLAP_HOURS)
+    assert KeySecret.objects.get(status="retiring").valid_until < timezone.now() + timedelta(
+        hours=settings.KEY_OVERLAP_HOURS
+    )
     later(24 * 3)
     assert not works(old)
     assert works(new)
