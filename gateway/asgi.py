@@ -58,7 +58,7 @@ class GatewayApp:
             await self._refuse(call, error)
             return
         if method == "OPTIONS":
-            await client.respond(204, [(b"allow", allowed(endpoint).encode())], b"")
+            await client.respond(204, [(b"allow", ", ".join(allowed(endpoint)).encode())], b"")
             return
         task = asyncio.current_task()
         if task is not None:

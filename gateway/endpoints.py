@@ -83,7 +83,7 @@ def dialect_of(path: str, headers: Mapping[bytes, bytes]) -> Dialect:
 
 
 def resolve(method: str, path: str) -> tuple[Endpoint, str]:
-    """Return the endpoint, and the rest of the path where it has one. HEAD is answered as GET.
+    """Return the endpoint, and the rest of the path where it has one. HEAD is answered as GET, OPTIONS everywhere.
 
     Raises RouteError: 405 when only the method is wrong, else 404 that names what is served.
     """
@@ -92,19 +92,19 @@ def resolve(method: str, path: str) -> tuple[Endpoint, str]:
         endpoint, target = MODEL, path.removeprefix(_MODEL_PREFIX)
     if endpoint is None or (endpoint is MODEL and not target):
         raise RouteError(_unknown(method, path))
-    if method != endpoint.method and not (method == "HEAD" and endpoint.method == "GET"):
+    if method not in allowed(endpoint):
         raise RouteError(
             f"{_shown(method)} is not a method of {endpoint.path}. Use {endpoint.method}.",
             code="method_not_allowed",
             status=405,
-            headers=(("allow", allowed(endpoint)),),
+            headers=(("allow", ", ".join(allowed(endpoint))),),
         )
     return endpoint, target
 
 
-def allowed(endpoint: Endpoint) -> str:
-    """Return the methods of an endpoint, as the `allow` header lists them."""
-    return "GET, HEAD, OPTIONS" if endpoint.method == "GET" else f"{endpoint.method}, OPTIONS"
+def allowed(endpoint: Endpoint) -> tuple[str, ...]:
+    """Return the methods of an endpoint."""
+    return ("GET", "HEAD", "OPTIONS") if endpoint.method == "GET" else (endpoint.method, "OPTIONS")
 
 
 def _unknown(method: str, path: str) -> str:

@@ -36,7 +36,7 @@ class LiveGateway:
         limits: Limits | None = None,
         deployment: dict[str, Any] | None = None,
     ) -> None:
-        place = make.deployment(base_url, **(deployment or {}))
+        place = make.deployment(**{"base_url": base_url, **(deployment or {})})
         embed = make.model("embed-small", place, capabilities=frozenset({"embeddings"}), max_output_tokens=0)
         self.models = tuple(models) if models is not None else (make.model("chat-small", place), embed)
         self.team = team or make.team(self.models)
