@@ -33,7 +33,9 @@ class ModelGrant(models.Model):
 
     id = OpaqueIdField(prefix="grant")
     team = models.ForeignKey("people.Team", on_delete=models.CASCADE, related_name="model_grants")
-    user = models.ForeignKey("people.User", null=True, blank=True, on_delete=models.CASCADE, related_name="model_grants")
+    user = models.ForeignKey(
+        "people.User", null=True, blank=True, on_delete=models.CASCADE, related_name="model_grants"
+    )
     key_id = models.CharField(max_length=40, blank=True)
     model = models.ForeignKey("catalog.Model", on_delete=models.CASCADE, related_name="grants")
     until = models.DateTimeField()

@@ -21,7 +21,9 @@ class ModelQuerySet(models.QuerySet["Model"]):
         if not words:
             return self
         return self.filter(
-            models.Q(display_name__icontains=words) | models.Q(slug__icontains=words) | models.Q(description__icontains=words)
+            models.Q(display_name__icontains=words)
+            | models.Q(slug__icontains=words)
+            | models.Q(description__icontains=words)
         )
 
 

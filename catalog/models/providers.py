@@ -30,7 +30,9 @@ class Provider(models.Model):
     class Meta:
         ordering = ["name"]
         constraints = [
-            models.CheckConstraint(condition=models.Q(kind="demo") | ~models.Q(base_url=""), name="provider_has_address")
+            models.CheckConstraint(
+                condition=models.Q(kind="demo") | ~models.Q(base_url=""), name="provider_has_address"
+            )
         ]
 
     def __str__(self) -> str:
@@ -57,7 +59,8 @@ class Credential(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(source="sealed", sealed__isnull=False) | ~models.Q(source="sealed") & ~models.Q(reference=""),
+                condition=models.Q(source="sealed", sealed__isnull=False)
+                | ~models.Q(source="sealed") & ~models.Q(reference=""),
                 name="credential_has_content",
             )
         ]

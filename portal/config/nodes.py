@@ -82,6 +82,7 @@ class Node:
             return least
         if not least <= self.value <= most:
             self.wrong(f"{self.value} is not between {least} and {most}")
+            return least
         return self.value
 
     def flag(self) -> bool:

@@ -71,9 +71,10 @@ def _slug(node: Node) -> str:
 
 
 def _team_slug(node: Node) -> str:
-    if node.value != node.value.lower():
+    slug = _slug(node)
+    if SIMPLE_SLUG.match(slug) and slug != slug.lower():
         node.wrong("a team's short name is written in small letters")
-    return _slug(node)
+    return slug
 
 
 def _model_slug(node: Node) -> str:

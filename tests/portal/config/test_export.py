@@ -1,0 +1,136 @@
+"""export: what apply takes without a change, and what makes the same installation again."""
+
+import io
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from billing.models import Quota
+from catalog.actions.providers import set_credential
+from catalog.models import Deployment, Model, Provider, TeamModel
+from portal.config.apply import apply
+from portal.config.export import export
+from portal.people.models import GlobalRole, Membership, Team, User
+from tests.factories.people import SYSTEM
+from tests.portal.config.example import CONFIG, EXAMPLE, file
+
+pytestmark = pytest.mark.django_db
+SECRET = "sk-live-Zq7mT4vX9pLw2"
+
+
+def forget_everything() -> None:
+    for table in (TeamModel, Deployment, Model, Provider, Quota, Membership, GlobalRole, Team, User):
+        table.objects.all().delete()  # type: ignore[attr-defined]
+
+
+def test_the_example_comes_back() -> None:
+    apply(EXAMPLE, actor=CONFIG)
+    out = io.StringIO()
+    call_command("export", stdout=out)
+    assert apply(out.getvalue(), actor=CONFIG) == []
+    assert "deployments:\n      - {provider: acme, model: gpt-4o-mini, weight: 1}" in out.getvalue()
+    assert "credential: {env: ACME_KEY}" in out.getvalue()
+
+
+def test_an_empty_installation_exports_a_file_that_can_be_applied() -> None:
+    assert apply(export(), actor=CONFIG) == []
+
+
+def test_a_stored_secret_is_named_and_not_told() -> None:
+    apply(EXAMPLE, actor=CONFIG)
+    set_credential(actor=SYSTEM, provider=Provider.objects.get(), value=SECRET)
+    text = export()
+    assert "credential: {sealed: true}" in text
+    assert SECRET not in text
+    assert SECRET[-4:] not in text
+    assert apply(text, actor=CONFIG) == []
+
+
+WORDS = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]), max_size=30)
+NAMES = WORDS.filter(lambda text: bool(text.strip()) and text == " ".join(text.split()))
+TRICKY = st.sampled_from(
+    ["no", "yes", "null", "~", "1", "1.5", "0x1F", "2026-01-01", "- a", "a: b", "#x", "'", '"', "{a}", "=", "1:30"]
+)
+SLUGS = st.from_regex(r"[a-z][a-z0-9_-]{0,12}", fullmatch=True) | st.sampled_from(
+    ["no", "null", "123", "1-2", "on", "true"]
+)
+MODEL_SLUGS = SLUGS | st.sampled_from(["gpt-4.1", "acme/chat", "1.5", "a:b", "x@y"])
+USD = st.decimals(min_value="0.000000001", max_value=9_000_000, places=9).map(lambda d: f"{d:f}")
+EMAILS = st.sampled_from([f"{name}@example.com" for name in ("no", "ada", "1", "null.x", "o'neil")])
+
+
+def some(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({}, optional=fields)
+
+
+PRICE = st.just({"free": True}) | st.fixed_dictionaries(
+    {"input": USD, "output": USD},
+    optional={"cached_input": USD, "cache_write": USD, "request": USD, "source": NAMES | TRICKY},
+)
+QUOTAS = st.lists(
+    st.tuples(st.sampled_from(["month", "day"]), USD).map(lambda q: {"metric": "usd", "window": q[0], "limit": q[1]})
+    | st.integers(0, 10**12).map(lambda n: {"metric": "requests", "window": "minute", "limit": n}),
+    max_size=3,
+    unique_by=lambda quota: (quota["metric"], quota["window"]),
+)
+PROVIDER = st.fixed_dictionaries(
+    {"base_url": st.sampled_from(["https://api.example.com/v1", "https://1.1.1.1:8443"])},
+    optional={
+        "name": NAMES | TRICKY, "region": NAMES | TRICKY, "internal": st.booleans(), "enabled": st.booleans(),
+        "credential": st.sampled_from([{"env": "ACME_KEY"}, {"file": "/run/secrets/acme key"}, None]),
+    },
+)  # fmt: skip
+MODEL = st.fixed_dictionaries(
+    {"context_tokens": st.integers(1, 10**8)},
+    optional={
+        "name": NAMES | TRICKY, "description": WORDS | st.just("two\nlines: and # more"), "vendor": TRICKY, "owner": TRICKY,
+        "tier": st.sampled_from(["sandbox", "production", "high-risk"]), "stage": st.sampled_from(["preview", "retired"]),
+        "retires_on": st.dates().map(lambda day: day.isoformat()), "max_output_tokens": st.integers(0, 10**8),
+        "capabilities": st.lists(st.sampled_from(["chat", "tools", "embeddings"]), unique=True),
+        "data_classes": st.lists(st.sampled_from(["public", "restricted"]), unique=True),
+        "price": PRICE, "quotas": QUOTAS,
+    },
+)  # fmt: skip
+TEAM = some(
+    name=NAMES, cost_centre=NAMES, status=st.sampled_from(["active", "blocked"]), quotas=QUOTAS,
+    leads=st.lists(EMAILS, unique=True, max_size=2),
+)  # fmt: skip
+PERSON = some(roles=st.sampled_from([[], ["finance"], ["finance", "auditor"]]), quotas=QUOTAS)
+FILES = st.fixed_dictionaries(
+    {
+        "providers": st.dictionaries(SLUGS, PROVIDER, max_size=3), "models": st.dictionaries(MODEL_SLUGS, MODEL, max_size=3),
+        "teams": st.dictionaries(SLUGS, TEAM, max_size=3),
+        "people": st.dictionaries(EMAILS, PERSON, max_size=2),
+    }
+)  # fmt: skip
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(FILES, st.data())
+def test_export_is_applied_without_a_change_and_makes_the_same_again(
+    sections: dict[str, Any], data: st.DataObject
+) -> None:
+    forget_everything()
+    for model in sections["models"].values():
+        if sections["providers"]:
+            place = {
+                "provider": data.draw(st.sampled_from(sorted(sections["providers"]))),
+                "model": data.draw(NAMES),
+                "weight": 3,
+            }
+            model["deployments"] = [place]
+    for team in sections["teams"].values():
+        if sections["models"]:
+            team["models"] = data.draw(st.lists(st.sampled_from(sorted(sections["models"])), unique=True))
+    apply(file(**sections), actor=CONFIG)
+    assert apply(file(**sections), actor=CONFIG) == []
+    text = export()
+    assert apply(text, actor=CONFIG) == []
+    forget_everything()
+    apply(text, actor=CONFIG)
+    assert export() == text
