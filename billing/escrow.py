@@ -102,7 +102,9 @@ def free_all(incarnation: str) -> None:
     with transaction.atomic():
         held = Lease.objects.filter(incarnation=incarnation).values_list("balance__quota_id", "balance__period")
         for row in _locked(sorted(held)).values():
-            amount = Lease.objects.filter(balance=row, incarnation=incarnation).values_list("amount", flat=True).first() or 0
+            amount = (
+                Lease.objects.filter(balance=row, incarnation=incarnation).values_list("amount", flat=True).first() or 0
+            )
             Balance.objects.filter(pk=row.pk).update(leased=F("leased") - amount)
             Lease.objects.filter(balance=row, incarnation=incarnation).delete()
 
@@ -110,7 +112,9 @@ def free_all(incarnation: str) -> None:
 def standings(slots: Iterable[Slot]) -> dict[Slot, Standing]:
     """Read balances without a lock; a balance that does not exist yet is all zero."""
     wanted = set(slots)
-    rows = Balance.objects.filter(quota_id__in={quota for quota, _ in wanted}, period__in={period for _, period in wanted})
+    rows = Balance.objects.filter(
+        quota_id__in={quota for quota, _ in wanted}, period__in={period for _, period in wanted}
+    )
     found = {(row.quota_id, row.period): Standing(row.settled, row.leased, 0) for row in rows}
     return {slot: found.get(slot, Standing(0, 0, 0)) for slot in wanted}
 

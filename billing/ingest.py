@@ -67,7 +67,9 @@ def ingest(incarnation: str, attempts: Sequence[Attempt], position: str, *, fini
     offset's row lock keeps even a mistaken second one in step.
     """
     with transaction.atomic():
-        JournalOffset.objects.get_or_create(incarnation=incarnation, defaults={"position": "0", "updated_at": timezone.now()})
+        JournalOffset.objects.get_or_create(
+            incarnation=incarnation, defaults={"position": "0", "updated_at": timezone.now()}
+        )
         JournalOffset.objects.select_for_update().get(incarnation=incarnation)
         fresh = _without_known(attempts)
         rows = [event_of(attempt) for attempt in fresh]

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
-
 from portal.env import env_str
 
 
@@ -34,7 +33,8 @@ def demo_is_private(**_: Any) -> list[CheckMessage]:
     if settings.DEMO and (hosts or not is_loopback(settings.BASE_URL)):
         found.append(Error("ATRIUM_DEMO=1 lets anybody in by one click, and this address is reachable by others: "
                            f"{', '.join(hosts) or settings.BASE_URL}.",
-                           hint="Unset ATRIUM_DEMO, or keep ALLOWED_HOSTS and ATRIUM_BASE_URL to localhost.", id="portal.E002"))  # fmt: skip
+                           hint="Unset ATRIUM_DEMO, or keep ALLOWED_HOSTS and ATRIUM_BASE_URL to localhost.",
+                           id="portal.E002"))  # fmt: skip
     return found
 
 
@@ -72,7 +72,9 @@ def settings_make_sense(**_: Any) -> list[CheckMessage]:
         found.append(Error(f'BILLING_TIME_ZONE "{settings.BILLING_TIME_ZONE}" is no IANA time zone.',
                            hint='Use a name such as "Europe/Berlin" or "UTC".', id="portal.E006"))  # fmt: skip
     if settings.SERVE not in {"all", "portal", "gateway"}:
-        found.append(Error(f'ATRIUM_SERVE is "{settings.SERVE}".', hint="Use all, portal or gateway.", id="portal.E007"))
+        found.append(
+            Error(f'ATRIUM_SERVE is "{settings.SERVE}".', hint="Use all, portal or gateway.", id="portal.E007")
+        )
     if settings.OIDC_ISSUER and not (settings.OIDC_CLIENT_ID and settings.OIDC_CLIENT_SECRET):
         found.append(Error("OIDC_ISSUER is set, but OIDC_CLIENT_ID or OIDC_CLIENT_SECRET is not.",
                            hint="Register Atrium with the identity provider and set both.", id="portal.E008"))  # fmt: skip

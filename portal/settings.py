@@ -104,7 +104,9 @@ OIDC_CLIENT_SECRET = env_str("OIDC_CLIENT_SECRET")
 OIDC_GROUPS_CLAIM = env_str("OIDC_GROUPS_CLAIM", "groups")
 OIDC_SCOPES = env_list("OIDC_SCOPES", "openid,profile,email")
 OIDC_TRUST_EMAIL = env_bool("OIDC_TRUST_EMAIL", True)  # may an invited person be claimed by a verified e-mail?
-OIDC_GROUP_MAP = env_str("OIDC_GROUP_MAP")  # "ai-admins=role:platform_admin, eng-search=team:search, eng-search-leads=lead:search"
+OIDC_GROUP_MAP = env_str(
+    "OIDC_GROUP_MAP"
+)  # "ai-admins=role:platform_admin, eng-search=team:search, eng-search-leads=lead:search"
 LOCAL_LOGIN = env_bool("ATRIUM_LOCAL_LOGIN", not OIDC_ISSUER)
 SOCIALACCOUNT_PROVIDERS = {
     "openid_connect": {
@@ -179,7 +181,10 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 BILLING_TIME_ZONE = env_str("BILLING_TIME_ZONE", "UTC")
 TEAM_SECTIONS: list[str] = []  # what stands above people and shows itself on a team's page
-MODEL_FACTS = {"health": "billing.health.health_of", "limits": "billing.remaining.remaining_of"}  # told on a model's page
+MODEL_FACTS = {
+    "health": "billing.health.health_of",
+    "limits": "billing.remaining.remaining_of",
+}  # told on a model's page
 BILLING_LABELS = {"key": "portal.keys.labels.key_labels"}  # kinds that stand above billing: who names them
 
 # Static files
@@ -235,12 +240,17 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Keys, models and spend of a company's front door to LLMs.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["portal.people.api.permission.HasDeclaredPermission"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
 }
 
-EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend" if env_str("EMAIL_HOST") else "django.core.mail.backends.dummy.EmailBackend"
+EMAIL_BACKEND = (
+    "django.core.mail.backends.smtp.EmailBackend"
+    if env_str("EMAIL_HOST")
+    else "django.core.mail.backends.dummy.EmailBackend"
+)
 EMAIL_HOST = env_str("EMAIL_HOST", "localhost")
 EMAIL_PORT = env_int("EMAIL_PORT", 25)
 EMAIL_HOST_USER = env_str("EMAIL_HOST_USER")
@@ -255,5 +265,15 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env_str("LOG_LEVEL", "INFO")},
-    "loggers": {"httpx": {"level": "WARNING"}, "celery": {"level": "WARNING"}, "kombu": {"level": "ERROR"}, "psycopg.pool": {"level": "ERROR"}},
+    "loggers": {
+        "httpx": {"level": "WARNING"},
+        "celery": {"level": "WARNING"},
+        "kombu": {"level": "ERROR"},
+        "psycopg.pool": {"level": "ERROR"},
+    },
+        "httpx": {"level": "WARNING"},
+        "celery": {"level": "WARNING"},
+        "kombu": {"level": "ERROR"},
+        "psycopg.pool": {"level": "ERROR"},
+    },
 }

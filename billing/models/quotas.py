@@ -108,7 +108,9 @@ class Balance(models.Model):
     period = models.BigIntegerField()  # start of the window, epoch s
     settled = models.BigIntegerField(default=0)
     leased = models.BigIntegerField(default=0)
-    wanted_until = models.DateTimeField(null=True, blank=True)  # somebody could not be served: holders give back what is free
+    wanted_until = models.DateTimeField(
+        null=True, blank=True
+    )  # somebody could not be served: holders give back what is free
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["quota", "period"], name="balance_once")]

@@ -54,13 +54,17 @@ def recompile(old: Snapshot, version: int, changes: Iterable[tuple[str, str]]) -
     for kind, entity in changes:
         named[kind].add(entity)
     if named["provider"]:
-        named["model"] |= set(Deployment.objects.filter(provider_id__in=named["provider"]).values_list("model_id", flat=True))
+        named["model"] |= set(
+            Deployment.objects.filter(provider_id__in=named["provider"]).values_list("model_id", flat=True)
+        )
     new = replace(old, version=version)
     if named["model"]:
         models = _exchanged(old.models, named["model"], _models(Model.objects.filter(pk__in=named["model"])))
         new = replace(new, models=models, models_by_slug={model.slug: model for model in models.values()})
     if named["team"]:
-        new = replace(new, teams=_exchanged(old.teams, named["team"], _teams(Team.objects.filter(pk__in=named["team"]))))
+        new = replace(
+            new, teams=_exchanged(old.teams, named["team"], _teams(Team.objects.filter(pk__in=named["team"])))
+        )
     if named["quota"]:
         new = replace(new, quotas=_exchanged_quotas(old, named["quota"]))
     return new

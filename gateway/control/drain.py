@@ -56,11 +56,17 @@ class Drain:
         ingest(self.reader.incarnation, lost, str(self.offset), finished=True)
         escrow.free_all(self.reader.incarnation)
         if lost:
-            log.warning("journal %s: %d attempts had no end and are charged as estimated", self.reader.incarnation, len(lost))
+            log.warning(
+                "journal %s: %d attempts had no end and are charged as estimated", self.reader.incarnation, len(lost)
+            )
 
     def _start(self) -> None:
         if not self._started:
-            kept = JournalOffset.objects.filter(incarnation=self.reader.incarnation).values_list("position", flat=True).first()
+            kept = (
+                JournalOffset.objects.filter(incarnation=self.reader.incarnation)
+                .values_list("position", flat=True)
+                .first()
+            )
             self.offset, self._started = int(kept or 0), True
 
     def _read(self) -> list[tuple[Record, int]]:

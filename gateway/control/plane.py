@@ -73,7 +73,9 @@ class ControlPlane:
 
         self.drain = Drain(JournalReader(settings.JOURNAL_DIR, self.incarnation), heard)
         self.refresher = Refresher(self.runtime, self._database, self.money, settings.FEED_POLL_MS / 1000)
-        self._tasks = [self._spawn(loop_) for loop_ in (self.refresher.run(), self._drain_loop(), self._give_back_loop())]
+        self._tasks = [
+            self._spawn(loop_) for loop_ in (self.refresher.run(), self._drain_loop(), self._give_back_loop())
+        ]
         return self.runtime
 
     async def stop(self) -> None:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
 from django.http import HttpRequest
 
@@ -27,7 +28,8 @@ class Actor:
 
 def actor_of(request: HttpRequest, source: str = "portal") -> Actor:
     """Return the actor of a signed-in request."""
-    assert isinstance(request.user, User)
+    if not isinstance(request.user, User):
+        raise PermissionDenied("Sign in first.")
     return Actor(source, request.user, request.META.get("REMOTE_ADDR") or None)
 
 
@@ -52,7 +54,9 @@ class Trail:
 
 
 @contextmanager
-def recorded(actor: Actor, subject_action: str, target: models.Model | None = None, *, team_id: str = "") -> Iterator[Trail]:
+def recorded(
+    actor: Actor, subject_action: str, target: models.Model | None = None, *, team_id: str = ""
+) -> Iterator[Trail]:
     """Run an action's writes: atomic, with its audit row and its change-feed rows as the last statements.
 
     `subject_action` is such as `key:mint`; the source comes from the actor. An exception rolls everything back.
@@ -63,7 +67,8 @@ def recorded(actor: Actor, subject_action: str, target: models.Model | None = No
         yield trail
         if trail.skipped:
             return
-        assert trail.target is not None, "an action names its target"
+        if trail.target is None:
+            raise RuntimeError(f"the action {subject_action} names no target")
         event = AuditEvent.objects.create(
             event=f"{actor.source}:{subject_action}",
             actor_id=actor.user.pk if actor.user else "",

@@ -20,7 +20,12 @@ SIGNED_IN: Final = "signed_in"  # any active person
 PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
     Role.EMPLOYEE: frozenset({"models.view", "keys.own", "requests.own", "usage.own", "team.view"}),
     Role.LEAD: frozenset({"keys.team", "requests.inbox", "requests.decide", "usage.team", "team.manage"}),
-    Role.FINANCE: frozenset({"spend.view", "usage.all", "quotas.view", "quotas.manage", "requests.inbox", "requests.decide_budget", "people.view"}),
+    Role.FINANCE: frozenset(
+        {
+            "spend.view", "usage.all", "quotas.view", "quotas.manage", "requests.inbox", "requests.decide_budget",
+            "people.view",
+        }
+    ),
     Role.PLATFORM_ADMIN: frozenset(
         {
             "catalog.manage", "quotas.view", "quotas.manage", "people.view", "people.manage", "teams.manage",
@@ -36,6 +41,7 @@ EVERY_PERMISSION: Final = frozenset().union(*PERMISSIONS.values())
 def granted(roles: frozenset[Role]) -> frozenset[str]:
     """Return every permission that any of `roles` carries."""
     return frozenset[str]().union(*(PERMISSIONS[role] for role in roles))
+
 
 ROLE_WORDS: Final = {
     Role.EMPLOYEE: ("employee", "employees"),

@@ -89,7 +89,9 @@ def test_a_deleted_quota_limits_nothing_and_breaks_nothing() -> None:
     assert escrow.settle("gw_1", {(of.pk, PERIOD): 1, ("quota_gone", PERIOD): 1}) == {(of.pk, PERIOD): 1}
 
 
-Step = st.tuples(st.sampled_from(["lease", "back", "settle", "die"]), st.sampled_from(["gw_1", "gw_2"]), st.integers(1, 60))
+Step = st.tuples(
+    st.sampled_from(["lease", "back", "settle", "die"]), st.sampled_from(["gw_1", "gw_2"]), st.integers(1, 60)
+)
 
 
 @pytest.mark.django_db

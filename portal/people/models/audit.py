@@ -27,7 +27,9 @@ class AuditQuerySet(models.QuerySet["AuditEvent"]):
         """Narrow to events that hold `words` anywhere: event, names, before and after."""
         if not words:
             return self
-        texts = self.annotate(before_text=Cast("before", models.TextField()), after_text=Cast("after", models.TextField()))
+        texts = self.annotate(
+            before_text=Cast("before", models.TextField()), after_text=Cast("after", models.TextField())
+        )
         fields = ("event", "actor_label", "target_label", "target_id", "before_text", "after_text")
         return texts.filter(any_of(fields, words))
 

@@ -36,7 +36,9 @@ class TeamQuerySet(models.QuerySet["Team"]):
         if not words:
             return self
         return self.filter(
-            models.Q(name__icontains=words) | models.Q(slug__icontains=words) | models.Q(cost_centre__code__icontains=words)
+            models.Q(name__icontains=words)
+            | models.Q(slug__icontains=words)
+            | models.Q(cost_centre__code__icontains=words)
         )
 
     def with_counts(self) -> Self:

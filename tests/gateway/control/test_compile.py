@@ -98,10 +98,16 @@ DEEDS: list[Callable[[int], object]] = [
     toggle_grant,
     toggle_credential,
     price,
-    lambda n: change_provider(actor=ACT, provider=Provider.objects.order_by("slug")[n % 2], region=f"r{n}", enabled=n % 4 != 0),
+    lambda n: change_provider(
+        actor=ACT, provider=Provider.objects.order_by("slug")[n % 2], region=f"r{n}", enabled=n % 4 != 0
+    ),
     lambda n: change_model(actor=ACT, model=Model.objects.order_by("slug")[n % 2], max_output_tokens=1 + n),
-    lambda n: change_team(actor=ACT, team=Team.objects.order_by("slug")[n % 2], status=("active", "blocked")[n // 2 % 2]),
-    lambda n: set_team_models(actor=ACT, team=Team.objects.order_by("slug")[n % 2], models=Model.objects.all()[: n % 3]),
+    lambda n: change_team(
+        actor=ACT, team=Team.objects.order_by("slug")[n % 2], status=("active", "blocked")[n // 2 % 2]
+    ),
+    lambda n: set_team_models(
+        actor=ACT, team=Team.objects.order_by("slug")[n % 2], models=Model.objects.all()[: n % 3]
+    ),
 ]
 
 

@@ -114,7 +114,9 @@ def test_a_living_process_is_left_alone(journal: JournalWriter, tmp_path: Path) 
 
 
 @pytest.mark.django_db
-def test_an_outage_of_the_database_is_survived(journal: JournalWriter, tmp_path: Path, monkeypatch: MonkeyPatch) -> None:
+def test_an_outage_of_the_database_is_survived(
+    journal: JournalWriter, tmp_path: Path, monkeypatch: MonkeyPatch
+) -> None:
     journal.append(opened(1), closed(1))
     drain = drained(tmp_path)
     working = drain_module.ingest
