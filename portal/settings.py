@@ -271,9 +271,4 @@ LOGGING = {
         "kombu": {"level": "ERROR"},
         "psycopg.pool": {"level": "ERROR"},
     },
-        "httpx": {"level": "WARNING"},
-        "celery": {"level": "WARNING"},
-        "kombu": {"level": "ERROR"},
-        "psycopg.pool": {"level": "ERROR"},
-    },
 }
