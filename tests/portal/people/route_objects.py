@@ -11,7 +11,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from billing.models import UsageEvent
+from billing.models import QuotaExtra, UsageEvent
+from portal.keys.models import Notice
 from portal.people.models import Team, User
 from tests.factories.billing import QuotaFactory, UsageEventFactory
 from tests.factories.catalog import ProviderFactory, ServedModelFactory
@@ -63,11 +64,20 @@ def a_key(world: World) -> str:
 def a_request(world: World) -> str:
     from portal.keys.actions.requests import ask
 
-    model = ServedModelFactory(slug=f"{MARK.lower()}-wish", display_name="A model to wish for")
+    model = ServedModelFactory()
     return ask(
         actor=acting(world.member), kind="model", team=world.team, model=model, reason=f"{MARK} reason",
         until=timezone.now() + timedelta(days=3),
     ).pk  # fmt: skip
+
+
+def a_notice(world: World) -> str:
+    return Notice.objects.create(user=world.member, topic="test", words=f"{MARK} words").pk
+
+
+def an_extra(world: World) -> str:
+    in_a_week = timezone.now() + timedelta(days=7)
+    return QuotaExtra.objects.create(quota_id=world.value("quota_id", ""), amount=10**9, until=in_a_week).pk
 
 
 def a_usage_event(world: World) -> UsageEvent:
@@ -87,7 +97,11 @@ OBJECTS: dict[str, Object] = {
     "openid_connect_callback:provider_id": Object(lambda _: "company", owned=False),
     "key_id": Object(a_key),
     "request_id": Object(a_request),
+    "billing-usage-detail:request_id": Object(lambda world: a_usage_event(world).request_id),
     "slug": Object(lambda _: ServedModelFactory().slug, owned=False),
     "model_id": Object(lambda _: ServedModelFactory().pk, owned=False),
+    "notice_id": Object(a_notice),
+    "extra_id": Object(an_extra),
+    "rest": Object(lambda _: "v1/no/such/thing", owned=False),
     "quota_id": Object(lambda world: QuotaFactory(scope_id=world.team.pk).pk),
 }

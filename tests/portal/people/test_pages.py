@@ -65,7 +65,9 @@ def test_an_admin_makes_and_changes_a_team(admin: User) -> None:
 def test_a_lead_adds_changes_and_removes_members() -> None:
     team, person = TeamFactory(), UserFactory(email="new@example.com")
     client = signed_in(person_as(Role.LEAD, team=team))
-    stranger = client.post(reverse("people-member-add", args=[team.pk]), {"email": "nobody@example.com", "role": "member"})
+    stranger = client.post(
+        reverse("people-member-add", args=[team.pk]), {"email": "nobody@example.com", "role": "member"}
+    )
     assert "Nobody has signed in with this address yet" in text(stranger)
     added = client.post(reverse("people-member-add", args=[team.pk]), {"email": "New@Example.com", "role": "member"})
     assert added.status_code == 302

@@ -145,9 +145,9 @@ def matrix(world: World) -> list[dict[str, str]]:
     urls = {route: url_of(route, world) for route in NAMED}
     rows = {route: {"route": route.reversible, "permission": route.permission or ""} for route in NAMED}
     for role in VIEWERS:
-        person = person_in(role, world)
+        client = client_of(person_in(role, world))
         for route, url in urls.items():
-            rows[route][str(role)] = outcome(client_of(person).get(url))
+            rows[route][str(role)] = outcome(client.get(url))
     return sorted(rows.values(), key=lambda row: row["route"])
 
 
