@@ -62,12 +62,12 @@ class GatewayApp:
             return
         task = asyncio.current_task()
         if task is not None:
-            runtime.in_flight.add(task)
+            runtime.in_flight[task] = call.watch
         try:
             await handle(call, runtime)
         finally:
             if task is not None:
-                runtime.in_flight.discard(task)
+                del runtime.in_flight[task]
 
     async def _refuse(self, call: Call, error: GatewayError) -> None:
         if self._runtime.snapshot is not None:
@@ -90,7 +90,7 @@ class AsgiClient:
         self._head_only = head_only
         self.started = False
 
-    async def read(self, limit: int) -> bytes:
+    async def read(self, limit: int, progress: Callable[[], None]) -> bytes:
         """See `Client.read`."""
         announced = self._headers.get(b"content-length", b"0")
         if announced.isdigit() and int(announced[:20]) > limit:
@@ -104,6 +104,7 @@ class AsgiClient:
         pieces, size = [body], len(body)
         while message["type"] == "http.request" and message.get("more_body"):
             message = await self._receive()
+            progress()
             piece = message.get("body", b"")
             size += len(piece)
             if size > limit:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from urllib.parse import quote
 
 from gateway.errors import GatewayError
 from gateway.money import format_usd
@@ -34,13 +35,13 @@ def call_headers(call: Call, runtime: Runtime) -> Headers:
     grant, attempt = call.grant, call.attempt
     if grant is not None:
         headers += [
-            (b"x-atrium-model", grant.model.slug.encode()),
+            (b"x-atrium-model", _plain(grant.model.slug)),
             (b"x-atrium-policy-version", b"%d" % grant.snapshot.version),
             (b"x-atrium-attempts", b"%d" % len(call.attempts)),
             (b"x-atrium-fallback", b"true" if len(call.attempts) > 1 else b"false"),
         ]
     if attempt is not None:
-        headers.append((b"x-atrium-deployment", attempt.deployment.id.encode()))
+        headers.append((b"x-atrium-deployment", _plain(attempt.deployment.id)))
         headers += _limits(attempt, runtime.clock.now())
     return headers
 
@@ -56,6 +57,11 @@ def error_headers(call: Call, error: GatewayError, runtime: Runtime) -> Headers:
     if error.status == 401:
         headers.append((b"www-authenticate", b'Bearer realm="Atrium"'))
     return headers
+
+
+def _plain(text: str) -> bytes:
+    """Make a name fit for a header: no control character gets into one, whoever chose the name."""
+    return text.encode() if text.isascii() and text.isprintable() else quote(text).encode()
 
 
 def _limits(attempt: Attempt, now: float) -> Headers:

@@ -1,5 +1,6 @@
 """One call from its first to its last byte: ten stages in order, and one ending."""
 
+import asyncio
 import logging
 import traceback
 
@@ -7,7 +8,7 @@ from gateway.dialects.error_bodies import error_body
 from gateway.dialects.members import Members
 from gateway.directory import describe
 from gateway.encodings import decode_body
-from gateway.errors import ClientGoneError, GatewayError, InternalError
+from gateway.errors import ClientGoneError, GatewayError, InternalError, UnavailableError
 from gateway.headers import error_headers
 from gateway.runtime import Runtime
 from gateway.stages.authenticate import authenticate
@@ -42,14 +43,16 @@ async def handle(call: Call, runtime: Runtime) -> None:
         guard_input(call)
         if cached(call) is None:
             deployment = candidates(grant.model, runtime.choose)[0]
-            outbound = translate(call, grant, deployment)
-            response = await dial(call, grant, outbound, runtime)
+            response = await dial(call, grant, translate(call, grant, deployment), runtime)
             await relay(call, grant, response, runtime)  # guards the answer, meters and records it
     except GatewayError as error:
         await _fail(call, error, runtime)
     except Exception as error:
         _log_defect(call, error)
         await _fail(call, InternalError(_DEFECT), runtime)
+    except asyncio.CancelledError:
+        call.error = call.error or UnavailableError("The gateway process was stopped.", code="shutting_down")
+        raise
     finally:
         finish_now(call, runtime)
         call.watch.stop()
@@ -76,18 +79,15 @@ async def refuse(call: Call, error: GatewayError, runtime: Runtime) -> None:
 
 async def _body(call: Call, runtime: Runtime) -> bytes:
     limits = runtime.limits
-    body = await call.watch.body(call.client.read(limits.max_body_bytes), limits.body_timeout_s)
+    watch, idle_s = call.watch, limits.body_idle_s
+    body = await watch.body(call.client.read(limits.max_body_bytes, lambda: watch.extend(idle_s)), idle_s)
     encoding = call.headers.get(b"content-encoding")
     return body if encoding is None else decode_body(body, encoding.decode("latin-1"), limits.max_body_bytes)
 
 
 async def _fail(call: Call, error: GatewayError, runtime: Runtime) -> None:
-    if call.error is None:
-        call.error = error
-    try:
-        await finish(call, runtime)
-    except GatewayError as second:  # a store went away: what it was to be told is lost with it
-        log.error("call %s: %s", call.request_id, second.code)
+    call.error = error
+    await finish(call, runtime)
     await refuse(call, error, runtime)
 
 

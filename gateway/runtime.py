@@ -15,6 +15,9 @@ from gateway.snapshot import Snapshot
 from gateway.tokens import Countable
 from gateway.types import CallLine
 from gateway.upstream import Upstream
+from gateway.watch import Watch
+
+CUT_WITHIN_S = 3.0  # for a call that was cut off to be recorded
 
 
 class Clock(Protocol):
@@ -85,7 +88,7 @@ class Limits:
     max_body_bytes: int = 20 << 20
     max_response_bytes: int = 32 << 20
     max_in_flight: int = 4_000
-    body_timeout_s: float = 15.0  # the whole request body
+    body_idle_s: float = 10.0  # between two pieces of a request's body
     write_timeout_s: float = 60.0  # a client that does not read
     disconnect_after_s: float = 0.25  # how long a call waits upstream before we listen for a hang-up
     stale_max_s: float = 120.0  # how old the snapshot and the ring may grow
@@ -109,7 +112,7 @@ class Runtime:
     observer: Observer = field(default_factory=Unobserved)
     choose: Callable[[], float] = random.random  # in [0, 1): picks among weighted deployments
     closing: bool = False
-    in_flight: set[asyncio.Task[Any]] = field(default_factory=set)
+    in_flight: dict[asyncio.Task[Any], Watch] = field(default_factory=dict)
     _chores: set[asyncio.Task[Any]] = field(default_factory=set)
 
     def ready_snapshot(self) -> Snapshot:
@@ -133,12 +136,8 @@ class Runtime:
     def admit(self) -> None:
         """Raise UnavailableError when this process takes no more calls."""
         if self.closing:
-            raise UnavailableError(
-                "This gateway process is stopping. Try again: another one answers.",
-                code="shutting_down",
-                retry_after_s=1,
-            )
-        if len(self.in_flight) >= self.limits.max_in_flight:
+            raise _stopping("This gateway process is stopping. Try again: another one answers.")
+        if len(self.in_flight) > self.limits.max_in_flight:
             raise UnavailableError(
                 f"The gateway already serves {self.limits.max_in_flight} calls, the most it takes. Try again shortly.",
                 code="overloaded",
@@ -155,12 +154,21 @@ class Runtime:
         """Take no new calls, let those in flight end within `deadline_s`, cut the rest off, and close the connections."""
         self.closing = True
         await self._settled(deadline_s)
+        for watch in tuple(self.in_flight.values()):
+            watch.end(
+                _stopping("The gateway process that served this call had to stop. Try again: another one answers.")
+            )
+        await self._settled(CUT_WITHIN_S)
         for task in tuple(self.in_flight):
             task.cancel()
-        await self._settled(5.0)
+        await self._settled(CUT_WITHIN_S)
         await self.upstream.close()
 
     async def _settled(self, deadline_s: float) -> None:
         until = self.clock.monotonic() + deadline_s
-        while (waiting := self.in_flight | self._chores) and (left := until - self.clock.monotonic()) > 0:
+        while (waiting := {*self.in_flight, *self._chores}) and (left := until - self.clock.monotonic()) > 0:
             await asyncio.wait(waiting, timeout=left)
+
+
+def _stopping(message: str) -> UnavailableError:
+    return UnavailableError(message, code="shutting_down", retry_after_s=1)

@@ -1,6 +1,6 @@
 """The nouns of a call: what came in, what is known about it, what was dialled, what it used."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -111,8 +111,11 @@ class Client(Protocol):
 
     started: bool  # the head of the response has been sent
 
-    async def read(self, limit: int) -> bytes:
-        """Return the whole body. Raises TooLargeError beyond `limit` bytes, ClientGoneError when it breaks off."""
+    async def read(self, limit: int, progress: Callable[[], None]) -> bytes:
+        """Return the whole body; calls `progress` for each piece.
+
+        Raises TooLargeError beyond `limit` bytes, ClientGoneError when it breaks off.
+        """
         ...
 
     async def start(self, status: int, headers: Headers) -> None:

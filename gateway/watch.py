@@ -23,6 +23,7 @@ class Watch:
         "_cut_by",
         "_disconnect_after_s",
         "_due",
+        "_end_by",
         "_gone",
         "_late",
         "_listen_at",
@@ -55,22 +56,33 @@ class Watch:
         self._due = NEVER
         self._late: Callable[[], GatewayError] | None = None  # None: not waiting, never to be cut
         self._cut_by: GatewayError | None = None
-        self.total_due = NEVER  # monotonic: no wait goes on longer
+        self._end_by: GatewayError | None = None
+        self.total_due = NEVER  # monotonic: no wait for the provider goes on longer
         self.waited_s = 0.0
 
     async def upstream(self, wait: Awaitable[T], timeout_s: float) -> T:
         """Wait for the provider. Raises UpstreamError (504) after `timeout_s`, ClientGoneError on a hang-up."""
         if self._listen_at is NEVER and self._listener is None:
             self._listen_at = self._monotonic() + self._disconnect_after_s
-        return await self._wait(wait, timeout_s, _provider_late)
+        return await self._wait(wait, min(timeout_s, self.total_due - self._monotonic()), _provider_late)
 
     async def body(self, wait: Awaitable[T], timeout_s: float) -> T:
-        """Wait for the request's body. Raises SlowRequestError after `timeout_s`."""
+        """Wait for the request's body. Raises SlowRequestError `timeout_s` after the last `extend`."""
         return await self._wait(wait, timeout_s, _body_late)
 
     async def client(self, wait: Awaitable[T], timeout_s: float) -> T:
         """Wait for the client to take bytes. Raises ClientGoneError after `timeout_s`, or on a hang-up."""
         return await self._wait(wait, timeout_s, _client_late)
+
+    def extend(self, timeout_s: float) -> None:
+        """Move the deadline of the wait under way: the other side is getting on with it."""
+        self._due = self._monotonic() + timeout_s
+
+    def end(self, by: GatewayError) -> None:
+        """End the wait under way, or the next one, by this error."""
+        self._end_by = by
+        if self._late is not None:
+            self._cut(by)
 
     def stop(self) -> None:
         """Let go of the timer and of the listener."""
@@ -82,8 +94,10 @@ class Watch:
     async def _wait(self, wait: Awaitable[T], timeout_s: float, late: Callable[[], GatewayError]) -> T:
         began = self._monotonic()
         self._late = late
-        self._due = min(began + timeout_s, self.total_due)
-        if self._listener is None:
+        self._due = began + timeout_s
+        if self._end_by is not None:
+            self._arm(began, began)
+        elif self._listener is None:
             self._arm(min(self._due, self._listen_at), began)
         else:
             self._arm(began if self._listener.done() else self._due, began)
@@ -111,7 +125,9 @@ class Watch:
         if self._late is None:
             return  # the next wait arms it anew
         now = self._monotonic()
-        if self._listener is not None and self._listener.done():
+        if self._end_by is not None:
+            self._cut(self._end_by)
+        elif self._listener is not None and self._listener.done():
             self._cut(_hung_up())
         elif now >= self._due:
             self._cut(self._late())
@@ -128,7 +144,7 @@ class Watch:
 
     def _cut(self, by: GatewayError) -> None:
         if self._cut_by is None:
-            self._cut_by = by
+            self._cut_by, self._end_by = by, None
             self._task.cancel()
 
 

@@ -1,5 +1,8 @@
 """Stage 10: the one ending. Whatever happened, an attempt is metered, journaled and settled exactly once."""
 
+from collections.abc import Sequence
+
+from gateway.errors import GatewayError
 from gateway.journal.frames import JournalError
 from gateway.journal.records import Closed
 from gateway.runtime import Runtime
@@ -13,14 +16,12 @@ async def finish(call: Call, runtime: Runtime) -> None:
     reserved, call.reserved = call.reserved, None
     if reserved is not None:
         runtime.money.release(reserved.reservation.holds, 0)
-        await runtime.rates.give_back(reserved.reservation.rates, runtime.clock.now())
+        await _give_back(reserved.reservation.rates, runtime)
     attempt = call.attempt
     if attempt is not None and not attempt.closed:
         await meter(call, attempt, runtime)
         _close(call, attempt, runtime)
-        unused = _unused(attempt)
-        if unused:
-            await runtime.rates.give_back(unused, runtime.clock.now())
+        await _give_back(_unused(attempt), runtime)
 
 
 def finish_now(call: Call, runtime: Runtime) -> None:
@@ -28,12 +29,12 @@ def finish_now(call: Call, runtime: Runtime) -> None:
     reserved, call.reserved = call.reserved, None
     if reserved is not None:
         runtime.money.release(reserved.reservation.holds, 0)
-        runtime.later(runtime.rates.give_back(reserved.reservation.rates, runtime.clock.now()))
+        runtime.later(_give_back(reserved.reservation.rates, runtime))
     attempt = call.attempt
     if attempt is not None and not attempt.closed:
         price(call, attempt)
         _close(call, attempt, runtime)
-        runtime.later(runtime.rates.give_back(_unused(attempt), runtime.clock.now()))
+        runtime.later(_give_back(_unused(attempt), runtime))
 
 
 def line_of(call: Call, runtime: Runtime) -> CallLine:
@@ -99,6 +100,15 @@ def _close(call: Call, attempt: Attempt, runtime: Runtime) -> None:
         runtime.observer.alarm("bound_exceeded", call.request_id)
     if error is not None and error.code == "upstream_credential":
         runtime.observer.alarm("upstream_credential", attempt.deployment.id)
+
+
+async def _give_back(rates: Sequence[tuple[QuotaPolicy, int, int]], runtime: Runtime) -> None:
+    """Return rates. A store that is away must not spoil an answer: its windows end by themselves."""
+    if rates:
+        try:
+            await runtime.rates.give_back(rates, runtime.clock.now())
+        except GatewayError as error:
+            runtime.observer.alarm("rates_not_given_back", error.code)
 
 
 def _unused(attempt: Attempt) -> list[tuple[QuotaPolicy, int, int]]:

@@ -28,8 +28,9 @@ def translate(call: Call, grant: Grant, deployment: DeploymentPolicy) -> Upstrea
         "user-agent": USER_AGENT,
         "x-request-id": call.request_id,
     }
-    if deployment.credential:
-        headers["authorization"] = f"Bearer {deployment.credential}"
+    credential = deployment.credential.strip()  # files that hold one end with a line feed
+    if credential:
+        headers["authorization"] = f"Bearer {credential}"
     beta = call.headers.get(b"openai-beta", b"").decode("latin-1")
     if beta and beta.isascii() and beta.isprintable():
         headers["openai-beta"] = beta

@@ -32,7 +32,8 @@ def test_embeddings_without_usage_are_counted(gateway: LiveGateway, upstream: Fa
 
 
 @pytest.mark.parametrize(
-    ("changes", "param"), [({"input": None}, "input"), ({"input": ""}, "input"), ({"input": []}, "input"), ({"stream": True}, "stream")]
+    ("changes", "param"),
+    [({"input": None}, "input"), ({"input": ""}, "input"), ({"input": []}, "input"), ({"stream": True}, "stream")],
 )
 def test_embeddings_that_are_wrong(gateway: LiveGateway, changes: dict[str, object], param: str) -> None:
     answer = gateway.client.post("/v1/embeddings", json={"model": "embed-small", "input": "x", **changes})

@@ -29,7 +29,9 @@ def raw(status: str, body: bytes, headers: bytes = b"") -> Plan:
 
 @pytest.mark.parametrize("status", [400, 404, 409, 422, 429, 500, 503])
 def test_a_providers_error_passes_with_its_status(gateway: LiveGateway, upstream: FakeUpstream, status: int) -> None:
-    upstream.script(Plan(status=status, headers={"retry-after": "7", "set-cookie": "a=b", "x-ratelimit-limit-requests": "1"}))
+    upstream.script(
+        Plan(status=status, headers={"retry-after": "7", "set-cookie": "a=b", "x-ratelimit-limit-requests": "1"})
+    )
     answer = gateway.chat()
     error = answer.json()["error"]
     assert (answer.status_code, error["source"]) == (status, "provider")
@@ -44,7 +46,9 @@ def test_a_providers_error_passes_with_its_status(gateway: LiveGateway, upstream
 
 
 @pytest.mark.parametrize("status", [401, 402, 403])
-def test_our_own_credential_is_not_the_clients_trouble(gateway: LiveGateway, upstream: FakeUpstream, status: int) -> None:
+def test_our_own_credential_is_not_the_clients_trouble(
+    gateway: LiveGateway, upstream: FakeUpstream, status: int
+) -> None:
     text = b'{"error": {"message": "Incorrect API key provided: %b"}}' % make.CREDENTIAL.encode()
     upstream.script(raw(f"{status} No", text))
     answer = gateway.chat()
@@ -80,7 +84,9 @@ def test_an_error_under_200_is_a_failure(gateway: LiveGateway, upstream: FakeUps
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"", b"[1]", b"null"])
-def test_an_answer_that_is_no_json_object_is_a_failure(gateway: LiveGateway, upstream: FakeUpstream, body: bytes) -> None:
+def test_an_answer_that_is_no_json_object_is_a_failure(
+    gateway: LiveGateway, upstream: FakeUpstream, body: bytes
+) -> None:
     upstream.script(raw("200 OK", body))
     assert error_of(gateway.chat()) == (502, "upstream_error", "gateway")
     assert gateway.journal.closed[0].cost_nano_usd == 0
@@ -105,7 +111,9 @@ def test_a_provider_that_cannot_be_reached_costs_nothing(start_gateway: StartGat
     assert (gateway.money.held(budget.id), gateway.money.spent(budget.id)) == (0, 0)
 
 
-def test_a_private_address_is_not_called_unless_marked_internal(start_gateway: StartGateway, upstream: FakeUpstream) -> None:
+def test_a_private_address_is_not_called_unless_marked_internal(
+    start_gateway: StartGateway, upstream: FakeUpstream
+) -> None:
     by_number = start_gateway(deployment={"internal": False})
     by_name = start_gateway(deployment={"internal": False, "base_url": upstream.url.replace("127.0.0.1", "localhost")})
     for gateway in (by_number, by_name):
@@ -233,10 +241,14 @@ def test_closing_cuts_off_what_does_not_end_and_records_it(gateway: LiveGateway,
     upstream.script(Plan(chunks=10_000, chunk_delay=0.05))
     body = {"model": "chat-small", "messages": HELLO, "stream": True}
     with gateway.client.stream("POST", "/v1/chat/completions", json=body) as answer:
-        next(answer.iter_raw())
+        chunks = answer.iter_raw()
+        text = next(chunks)
         _close(gateway, 0.2).join(10)
+        text += b"".join(chunks)
+    assert b'"code":"shutting_down"' in text
+    assert b"[DONE]" not in text
     [closed] = gateway.journal.closed
-    assert closed.estimated
+    assert (closed.status, closed.code, closed.estimated) == (503, "shutting_down", True)
 
 
 def _close(gateway: LiveGateway, deadline_s: float) -> threading.Thread:

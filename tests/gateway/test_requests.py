@@ -134,7 +134,7 @@ def test_encodings_that_are_not_what_they_say(gateway: LiveGateway) -> None:
 
 
 def test_a_body_that_does_not_come_is_given_up(start_gateway: StartGateway) -> None:
-    gateway = start_gateway(limits=Limits(body_timeout_s=0.2))
+    gateway = start_gateway(limits=Limits(body_idle_s=0.2))
     host, port = gateway.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=10) as connection:
         head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {gateway.secret}\r\n"
@@ -149,7 +149,9 @@ def test_strangers_are_refused_before_their_body_is_read(start_gateway: StartGat
     assert error_of(answer)[:2] == (401, "missing_key")
 
 
-@pytest.mark.parametrize("path", [*KNOWN, "/v1", "/v1beta", "/v1/nothing", "/v1/chat", "/v1/chat/completions/", "/v1/models/"])
+@pytest.mark.parametrize(
+    "path", [*KNOWN, "/v1", "/v1beta", "/v1/nothing", "/v1/chat", "/v1/chat/completions/", "/v1/models/"]
+)
 def test_paths_that_are_not_served_say_what_is(gateway: LiveGateway, path: str) -> None:
     assert handles(path)
     answer = gateway.client.post(path, json={})

@@ -12,7 +12,9 @@ from gateway.errors import RequestError
 
 SPACE = st.sampled_from(["", " ", "\n", "\t ", " \r\n"])
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
-VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3), max_leaves=8)
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3), max_leaves=8
+)
 
 
 @st.composite
@@ -56,7 +58,9 @@ def test_no_change_changes_no_byte(document: tuple[bytes, dict[str, Any]]) -> No
 
 
 @given(documents(), st.data())
-def test_any_damage_is_refused_or_read_as_json_reads_it(document: tuple[bytes, dict[str, Any]], data: st.DataObject) -> None:
+def test_any_damage_is_refused_or_read_as_json_reads_it(
+    document: tuple[bytes, dict[str, Any]], data: st.DataObject
+) -> None:
     body = bytearray(document[0])
     at = data.draw(st.integers(0, len(body) - 1))
     body[at] = data.draw(st.integers(0, 255))

@@ -22,7 +22,12 @@ def chunk(text: str, usage: Any = None) -> dict[str, Any]:
 @st.composite
 def streams(draw: st.DrawFn) -> tuple[bytes, str, list[bytes]]:
     """Draw a stream, its text, and the pieces in which it arrives."""
-    texts = draw(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.just('"usage":{} data: [DONE]\n\n'), max_size=8))
+    texts = draw(
+        st.lists(
+            st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.just('"usage":{} data: [DONE]\n\n'),
+            max_size=8,
+        )
+    )
     ascii_only, end = draw(st.booleans()), draw(ENDS)
     lines = [json.dumps(chunk(text), ensure_ascii=ascii_only) for text in texts]
     lines += [json.dumps({"choices": [], "usage": USAGE}), "[DONE]"]
