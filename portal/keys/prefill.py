@@ -27,15 +27,16 @@ class Prefill:
 
 def read_prefill(query: QueryDict, viewer: Viewer) -> Prefill:
     """Read `?kind=model|budget&model=SLUG&key=KEY_ID&quota=QUOTA_ID&request_id=…`."""
+    named = {name: query.get(name, "").replace("\0", "") for name in ("key", "model", "quota", "request_id")}
     kind = KeyRequest.Kind.BUDGET if query.get("kind") == KeyRequest.Kind.BUDGET else KeyRequest.Kind.MODEL
-    key = Key.objects.filter(pk=query.get("key", ""), owner=viewer.user).select_related("team").first()
-    model = Model.objects.listed().filter(slug=query.get("model", "")).first()
+    key = Key.objects.filter(pk=named["key"], owner=viewer.user).select_related("team").first()
+    model = Model.objects.listed().filter(slug=named["model"]).first()
     teams = [key.team] if key else teams_of(viewer)
-    quota = Quota.objects.filter(pk=query.get("quota", "")).first() if kind == KeyRequest.Kind.BUDGET else None
+    quota = Quota.objects.filter(pk=named["quota"]).first() if kind == KeyRequest.Kind.BUDGET else None
     if quota is not None:
         teams = [team for team in teams if bounds(quota, viewer, team)]
         quota = quota if teams else None
-    return Prefill(kind, model, key, quota, teams or teams_of(viewer), query.get("request_id", "")[:40])
+    return Prefill(kind, model, key, quota, teams or teams_of(viewer), named["request_id"][:40])
 
 
 def open_limits(viewer: Viewer, prefill: Prefill) -> list[tuple[Quota, str]]:

@@ -51,8 +51,8 @@ class RequestList(ApiView):
             rows = KeyRequest.objects.decidable_by(viewer).open()
         elif whose != "all":
             rows = rows.filter(requester=viewer.user)
-        if request.query_params.get("status"):
-            rows = rows.filter(status=request.query_params["status"])
+        if (state := request.query_params.get("status")) in KeyRequest.Status.values:
+            rows = rows.filter(status=state)
         page = self.paginate_queryset(rows.for_list())
         return self.get_paginated_response(RequestOut(page or [], many=True).data)
 

@@ -17,6 +17,9 @@ class Pages(LimitOffsetPagination):
     default_limit = 50
     max_limit = 200
 
+    def get_offset(self, request: Request) -> int:
+        return min(super().get_offset(request), 2**62)  # beyond it, databases fail instead of finding nothing
+
 
 class ApiView(GenericAPIView[Any]):
     """A view of the API. `permission` names what it asks; what is not the viewer's is 404."""
