@@ -22,4 +22,5 @@ app.conf.beat_schedule = {
     "mail-notices": {"task": "keys.mail_notices", "schedule": 30.0},
     "prepare-partitions": {"task": "billing.prepare_partitions", "schedule": 86400.0},
     "trim-change-feed": {"task": "people.trim_changes", "schedule": 3600.0},
+    "trim-sessions": {"task": "people.trim_sessions", "schedule": 3600.0},
 }

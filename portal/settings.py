@@ -180,7 +180,8 @@ USE_I18N = False
 USE_TZ = True
 TIME_ZONE = "UTC"
 BILLING_TIME_ZONE = env_str("BILLING_TIME_ZONE", "UTC")
-TEAM_SECTIONS: list[str] = []  # what stands above people and shows itself on a team's page
+# What stands above people and shows itself on a team's page.
+TEAM_SECTIONS = ["portal.home.team_sections.models_section", "portal.home.team_sections.limits_section"]
 MODEL_FACTS = {
     "health": "billing.health.health_of",
     "limits": "billing.remaining.remaining_of",

@@ -6,6 +6,8 @@ from django.urls import reverse
 
 from portal.people.models import AuditEvent, Membership, Team, User
 from portal.people.permissions import Role
+from tests.factories.billing import QuotaFactory
+from tests.factories.catalog import ServedModelFactory, TeamModelFactory
 from tests.factories.people import ApplicationFactory, MembershipFactory, TeamFactory, UserFactory, person_as
 
 pytestmark = pytest.mark.django_db
@@ -237,3 +239,14 @@ def test_everybody_sees_what_roles_may_do() -> None:
     page = text(signed_in(UserFactory()).get(reverse("people-role-table")))
     assert "Read and export the audit trail" in page
     assert not AuditEvent.objects.exists()
+
+
+def test_a_team_shows_its_models_and_what_is_left_of_its_budget() -> None:
+    team = TeamFactory()
+    TeamModelFactory(team=team, model__display_name="Chat Small")
+    ServedModelFactory(display_name="Chat Large")
+    QuotaFactory(scope_id=team.pk, capacity=50 * 10**9)
+    page = text(signed_in(person_as(Role.EMPLOYEE, team=team)).get(reverse("people-team-detail", args=[team.pk])))
+    assert "Chat Small" in page
+    assert "Chat Large" not in page
+    assert "$0.00 of $50.00 spent" in page

@@ -4,6 +4,7 @@ import getpass
 import sys
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from portal.people.actions.people import create_local_admin
@@ -26,6 +27,8 @@ class Command(BaseCommand):
         except PeopleRefused as refusal:
             raise CommandError(str(refusal)) from None
         self.stdout.write(f"{person.label} is a platform admin and signs in with this password.")
+        if not settings.LOCAL_LOGIN:
+            self.stderr.write("Sign-in by password is switched off here; ATRIUM_LOCAL_LOGIN=1 switches it on.")
 
     def _password(self) -> str:
         """Ask twice on a terminal; else read one line of standard input, so that no password stands in a command line."""
