@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from typing import Any
+from typing import Any, Self
 
 import uvicorn
 from celery.beat import EmbeddedService
@@ -27,10 +27,11 @@ class DemoEngine:
         self.port = int(self._socket.getsockname()[1])
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, name="demo-engine")
 
-    def start(self) -> None:
+    def __enter__(self) -> Self:
         self._thread.start()
+        return self
 
-    def stop(self) -> None:
+    def __exit__(self, *reason: object) -> None:
         self._server.should_exit = True
         self._thread.join(ENDS_WITHIN_S)
 
@@ -46,11 +47,12 @@ class BackgroundWork:
         )  # fmt: skip
         self._thread = threading.Thread(target=self._worker.start, name="celery-worker", daemon=True)
 
-    def start(self) -> None:
+    def __enter__(self) -> Self:
         self._thread.start()
         self._beat.start()
+        return self
 
-    def stop(self) -> None:
+    def __exit__(self, *reason: object) -> None:
         """Beat first, so that nothing new is sent; then the worker."""
         self._beat.stop()
         self._worker.stop()

@@ -1,12 +1,14 @@
 """`manage.py serve`: everything in one process; what `make run` starts."""
 
+import fcntl
 import os
 import signal
 import socket
 import sys
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import uvicorn
 from django.conf import settings
@@ -35,27 +37,21 @@ class Command(BaseCommand):
         listener = self._listen(options["host"])
         self._prepare_data()
         signal.signal(signal.SIGTERM, _leave)
-        engine = DemoEngine(settings.DEMO_ENGINE_PORT) if settings.DEMO else None
-        if engine:
-            settings.DEMO_ENGINE_URL = f"http://127.0.0.1:{engine.port}/v1"
-            engine.start()
-        work = BackgroundWork()
-        try:
-            self._serve(listener, work)
-        except KeyboardInterrupt:
-            self.stdout.write("Stopped. Nothing is lost: start again with the same command.")
-        finally:
-            work.stop()
-            if engine:
-                engine.stop()
+        with ExitStack() as running:
+            if settings.DEMO:
+                engine = running.enter_context(DemoEngine(settings.DEMO_ENGINE_PORT))
+                settings.DEMO_ENGINE_URL = f"http://127.0.0.1:{engine.port}/v1"
+            running.enter_context(BackgroundWork())
+            with suppress(KeyboardInterrupt, SystemExit):
+                self._serve(listener)
+        self.stdout.write("Stopped. Nothing is lost: start again with the same command.")
 
-    def _serve(self, listener: socket.socket, work: BackgroundWork) -> None:
+    def _serve(self, listener: socket.socket) -> None:
         config = uvicorn.Config(
             "portal.asgi:application", log_level="warning", access_log=False, lifespan="on", server_header=False,
             timeout_graceful_shutdown=STREAMS_END_WITHIN_S, loop="auto", http="httptools", h11_max_incomplete_event_size=65536,
         )  # fmt: skip
         server = _Announcing(config, self._announce)
-        work.start()
         server.run(sockets=[listener])
         if not server.started:
             raise CommandError("Atrium did not start; the reason stands above.")
@@ -91,6 +87,7 @@ class Command(BaseCommand):
             raise CommandError(
                 f"The folder {folder} cannot be written ({error.strerror}). Set ATRIUM_DATA_DIR to one that can."
             ) from None
+        self._lock = self._alone(folder)
         try:
             call_command("migrate", interactive=False, verbosity=0)
             partitions.prepare(datetime.now(UTC).date())
@@ -100,6 +97,18 @@ class Command(BaseCommand):
             raise CommandError(
                 f"The database cannot be used: {str(error).strip().splitlines()[0]}. Check DATABASE_URL."
             ) from None
+
+    @staticmethod
+    def _alone(folder: Path) -> IO[str]:
+        """Hold the folder for this process: two on one would each count rate limits for themselves."""
+        lock = (folder / "serve.lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CommandError(
+                f"Atrium already runs on {folder}. Stop it first, or set ATRIUM_DATA_DIR to another folder."
+            ) from None
+        return lock
 
     def _announce(self) -> None:
         write = self.stdout.write
