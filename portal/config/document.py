@@ -36,6 +36,14 @@ for _tag, _pattern, _first in (
 ):  # fmt: skip
     _Loader.add_implicit_resolver(PREFIX + _tag, re.compile(_pattern), list(_first))
 
+_RESOLVER = _Loader("")
+
+
+def is_plain_text(text: str) -> bool:
+    """Say whether `text`, written without quotes, is read as text and not as a number, a truth value or null."""
+    tag: str = _RESOLVER.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
+    return tag == PREFIX + "str"
+
 
 def parse(text: str) -> tuple[Any, list[str]]:
     """Return the tree of one YAML document and what is wrong with its form (repeated keys, tags, …).

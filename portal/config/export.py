@@ -4,6 +4,7 @@ from typing import Any
 
 import yaml
 
+from portal.config.document import is_plain_text
 from portal.config.state import Tree, state
 
 HEAD = "# What Atrium is configured to do. Secrets stored in the database are not in here: {sealed: true} leaves them as they are.\n"
@@ -25,6 +26,12 @@ class _Dumper(yaml.SafeDumper):
         super().increase_indent(flow, False)
 
 
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    """Quote what apply would read as a number; what YAML itself would mistake is quoted anyway."""
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if is_plain_text(text) else "'")
+
+
+_Dumper.add_representer(str, _text)
 _Dumper.add_representer(Flow, lambda dumper, data: dumper.represent_mapping("tag:yaml.org,2002:map", data, True))
 _Dumper.add_representer(FlowList, lambda dumper, data: dumper.represent_sequence("tag:yaml.org,2002:seq", data, True))
 

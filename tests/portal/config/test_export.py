@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from billing.models import Quota
@@ -52,7 +52,26 @@ def test_a_stored_secret_is_named_and_not_told() -> None:
 WORDS = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]), max_size=30)
 NAMES = WORDS.filter(lambda text: bool(text.strip()) and text == " ".join(text.split()))
 TRICKY = st.sampled_from(
-    ["no", "yes", "null", "~", "1", "1.5", "0x1F", "2026-01-01", "- a", "a: b", "#x", "'", '"', "{a}", "=", "1:30"]
+    [
+        "no",
+        "yes",
+        "null",
+        "~",
+        "1",
+        "1.5",
+        "0x1F",
+        "2026-01-01",
+        "- a",
+        "a: b",
+        "#x",
+        "'",
+        '"',
+        "{a}",
+        "=",
+        "1:30",
+        "0E0",
+        "1.5e3",
+    ]
 )
 SLUGS = st.from_regex(r"[a-z][a-z0-9_-]{0,12}", fullmatch=True) | st.sampled_from(
     ["no", "null", "123", "1-2", "on", "true"]
@@ -109,7 +128,10 @@ FILES = st.fixed_dictionaries(
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=25,
+    deadline=None,
+    phases=[Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(FILES, st.data())
 def test_export_is_applied_without_a_change_and_makes_the_same_again(
