@@ -1,6 +1,6 @@
 """The REST API: the same actions as the pages, by session. Described at /api/schema, for people at /api/docs."""
 
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from portal.keys.api import docs, errors, keys, models, requests
 
@@ -17,5 +17,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/requests/<slug:request_id>/decide", requests.RequestDecide.as_view(), name="api-request-decide"),
     path("v1/models", models.ModelList.as_view(), name="api-models"),
     path("", include("billing.api.urls")),
-    path("<path:rest>", errors.unknown, name="api-unknown"),
+    re_path(r"^(?P<rest>[\s\S]*)$", errors.unknown, name="api-unknown"),  # whatever it is, the answer is JSON
 ]
