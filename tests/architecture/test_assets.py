@@ -38,7 +38,7 @@ def used_icons() -> Iterator[tuple[str, str]]:
 
 
 def test_every_icon_used_is_in_the_list() -> None:
-    from portal.home.context import GROUPS
+    from portal.home.menu import GROUPS
 
     listed = set(assets.icon_names())
     in_navigation = {("navigation", entry.icon) for group in GROUPS for entry in group.entries}

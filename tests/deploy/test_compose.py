@@ -3,6 +3,7 @@
 import html
 import json
 import re
+import signal
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -180,7 +181,8 @@ def test_the_services_sign_in_serve_calls_and_show_the_spend(
             raise AssertionError(f"{late}; the page: {seen[-3000:]}\n{machine.logs()[-3000:]}") from None
 
     codes = machine.stop()
-    assert codes == dict.fromkeys(codes, 0), machine.logs()
+    ended_itself = {0, 128 + signal.SIGTERM}  # uvicorn cleans up, and then ends by the signal that it got
+    assert set(codes.values()) <= ended_itself, (codes, machine.logs()[-3000:])
     said = machine.logs()
     assert [
         name
