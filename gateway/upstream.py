@@ -67,7 +67,7 @@ class AiohttpUpstream:
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         """`tls` replaces the system's trust store, for a private certificate authority."""
-        self._tls = tls
+        self._tls = tls or ssl.create_default_context()
         self._pools: dict[str, _Pool] = {}
 
     async def open(self, request: UpstreamRequest) -> UpstreamResponse:
@@ -99,8 +99,6 @@ class AiohttpUpstream:
         settings = deployment.internal, deployment.max_connections, deployment.connect_timeout_s
         pool = self._pools.get(deployment.provider_id)
         if pool is None or pool.settings != settings:
-            if self._tls is None:
-                self._tls = ssl.create_default_context()
             old = pool
             pool = _Pool(settings, self._tls)
             if old is not None:
