@@ -81,7 +81,7 @@ GROUPS: Final = (
         ),
     ),
     Group(
-        "Admin",
+        "Platform",
         (
             Entry(
                 "Providers",
@@ -97,13 +97,11 @@ GROUPS: Final = (
                 ("catalog.manage",),
                 about="What the company offers, on which tier, until when.",
             ),
-            Entry(
-                "Prices",
-                "catalog-price-list",
-                "tag",
-                ("catalog.manage",),
-                about="What a call costs, from which day on.",
-            ),
+        ),
+    ),
+    Group(
+        "Company",
+        (
             Entry(
                 "Teams",
                 "people-team-list",
