@@ -1,10 +1,12 @@
 """The frame of every action: one transaction with the write, its audit row and its place in the change feed."""
 
+import ipaddress
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
 from django.http import HttpRequest
@@ -30,7 +32,18 @@ def actor_of(request: HttpRequest, source: str = "portal") -> Actor:
     """Return the actor of a signed-in request."""
     if not isinstance(request.user, User):
         raise PermissionDenied("Sign in first.")
-    return Actor(source, request.user, request.META.get("REMOTE_ADDR") or None)
+    return Actor(source, request.user, address_of(request))
+
+
+def address_of(request: HttpRequest) -> str | None:
+    """Return the address that a request came from: with TRUST_PROXY_HEADERS, the one that our own proxy saw."""
+    seen = request.META.get("REMOTE_ADDR", "")
+    if settings.TRUST_PROXY_HEADERS:
+        seen = request.META.get("HTTP_X_FORWARDED_FOR", seen).rpartition(",")[2].strip()
+    try:
+        return str(ipaddress.ip_address(seen))
+    except ValueError:
+        return None
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 from portal.demo.personas import PERSONAS, make_people, persona_of
 from portal.people.access import requires
 from portal.people.actions.people import note_sign_in
-from portal.people.audit import Actor
+from portal.people.audit import Actor, address_of
 from portal.people.identity.fresh import mark_fresh, safe_next
 from portal.people.models import User
 from portal.people.permissions import PUBLIC
@@ -56,5 +56,5 @@ def persona_sign_in(request: HttpRequest) -> HttpResponse:
         return render(request, "account/account_inactive.html", status=403)
     login(request, person, backend=BACKEND)
     mark_fresh(request)
-    note_sign_in(actor=Actor("demo", person, request.META.get("REMOTE_ADDR")), method="one click")
+    note_sign_in(actor=Actor("demo", person, address_of(request)), method="one click")
     return redirect(safe_next(request, reverse("home")))

@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from portal.people.actions.people import note_sign_in
-from portal.people.audit import Actor
+from portal.people.audit import Actor, address_of
 from portal.people.identity.arrival import SignInRefused, arrive
 from portal.people.identity.claims import check_moment, identity_of
 from portal.people.identity.fresh import mark_fresh
@@ -42,7 +42,7 @@ class LocalSignIn(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is un
         if login is None or login.state.get("fresh"):
             mark_fresh(request)
         source = "portal" if login is None else "sso"
-        note_sign_in(actor=Actor(source, user, request.META.get("REMOTE_ADDR")), method="oidc" if login else "password")
+        note_sign_in(actor=Actor(source, user, address_of(request)), method="oidc" if login else "password")
         response: HttpResponse = super().post_login(request, user, signal_kwargs=signal_kwargs, **options)
         return response
 
@@ -55,7 +55,7 @@ class CompanySignIn(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allau
         check_moment(claims, sociallogin.state)
         sociallogin.state["process"] = "login"
         try:
-            sociallogin.user = arrive(identity_of(claims), Actor("sso", address=request.META.get("REMOTE_ADDR")))
+            sociallogin.user = arrive(identity_of(claims), Actor("sso", address=address_of(request)))
         except SignInRefused as refusal:
             log.info("company sign-in refused: %s", refusal.code)
             page = render(request, "people/sign_in_refused.html", {"refusal": refusal}, status=403)

@@ -9,7 +9,7 @@ from django.db.models.signals import pre_save
 
 from portal.people.actions import applications, people, teams
 from portal.people.actions.rules import PeopleRefused
-from portal.people.audit import Actor
+from portal.people.audit import Actor, actor_of
 from portal.people.models import (
     Application,
     AuditEvent,
@@ -326,3 +326,23 @@ def test_every_action_leaves_one_audit_row(name: str, admin: User) -> None:
     assert event.event.startswith("portal:")
     assert (event.actor_id, event.actor_label) == (admin.pk, admin.label)
     assert event.after
+
+
+@pytest.mark.parametrize(
+    ("trusted", "forwarded", "address"),
+    [
+        (False, "9.9.9.9", "10.0.0.1"),
+        (True, "1.1.1.1, 9.9.9.9", "9.9.9.9"),
+        (True, None, "10.0.0.1"),
+        (True, "not an address", None),
+    ],
+)
+def test_the_address_is_the_one_that_our_own_proxy_saw(
+    admin: User, rf, settings, trusted: bool, forwarded: str | None, address: str | None
+) -> None:
+    settings.TRUST_PROXY_HEADERS = trusted
+    headers = {"HTTP_X_FORWARDED_FOR": forwarded} if forwarded else {}
+    request = rf.post("/", REMOTE_ADDR="10.0.0.1", **headers)
+    request.user = admin
+    people.invite_person(actor=actor_of(request), email="new@example.com")
+    assert last_event().address == address
