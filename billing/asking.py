@@ -14,6 +14,7 @@ GROUPS = {
     "team": "Team", "cost_centre": "Cost centre", "model": "Model", "provider": "Provider", "user": "Person",
     "key": "Key", "application": "Application",
 }  # fmt: skip
+NARROWER = {"cost_centre": "team", "team": "user", "user": "key", "model": "team", "provider": "model", "key": "model"}
 INTERVALS = {"day": "Day", "hour": "Hour (UTC)", "month": "Month"}
 HOURS_AT_MOST = timedelta(days=14)
 DAYS_AT_MOST = timedelta(days=92)
@@ -28,6 +29,7 @@ class Asked:
     period: str  # a preset's name, or "custom"
     group: str
     interval: str
+    groups: Mapping[str, str] = field(default_factory=lambda: GROUPS)  # what this page can group by
     problems: list[str] = field(default_factory=list)
     raw: dict[str, str] = field(default_factory=dict)  # as typed, for the form
 
@@ -39,6 +41,12 @@ class Asked:
             return None
         first, last = previous(days, self.period)
         return self.filters.during(start_of(first), start_of(last + DAY))
+
+    @property
+    def narrower(self) -> str:
+        """What one groups by next, after choosing a value of this group."""
+        wanted = NARROWER.get(self.group, "model")
+        return wanted if wanted in self.groups else next((one for one in self.groups if one != self.group), self.group)
 
     @property
     def period_words(self) -> str:
@@ -64,7 +72,7 @@ def asked_for(
     chosen = _choice(query, "group", groups, group, problems)
     interval = _interval(query, filters, problems)
     raw = {name: query.get(name, "") for name in ("from", "to", "cost_centre", "status", *DIMENSIONS)}
-    return Asked(filters, period, chosen, interval, problems, raw)
+    return Asked(filters, period, chosen, interval, groups, problems, raw)
 
 
 def _period(query: Mapping[str, str], problems: list[str]) -> tuple[datetime, datetime, str]:

@@ -18,7 +18,6 @@ from portal.people.access import Viewer
 
 PER_PAGE = 25
 SERIES = 6
-NARROWER = {"cost_centre": "team", "team": "user", "user": "key", "model": "team", "provider": "model", "key": "model"}
 NO_DATA = Figures()
 
 
@@ -93,7 +92,7 @@ def report_of(viewer: Viewer, asked: Asked, page: str = "1", path: str = "") -> 
     lines = [_line(asked, one, sums, earlier, total, names[one], path) for one, sums in shown.object_list]
     return Report(
         asked, total, then.total() if then else None, shown, lines,
-        [names[one] for one, _ in leaders] + (["Others"] if _more(shown, leaders) else []),
+        _headings([names[one] for one, _ in leaders]) + (["Others"] if _more(shown, leaders) else []),
         _buckets(now, asked, [one for one, _ in leaders], others=_more(shown, leaders)),
         rows_url(asked.filters), rows_url(asked.filters, status="errors"),
         f"{reverse('billing-spend-csv')}?{asked.query()}",
@@ -141,12 +140,18 @@ def _line(
     asked: Asked, one: str, sums: Figures, earlier: dict[str, Figures] | None, total: Figures, name: str, path: str
 ) -> Line:
     mine = {asked.group: one}
-    narrower = asked.query(**mine, group=NARROWER.get(asked.group, "model"))
+    narrower = asked.query(**mine, group=asked.narrower)
     return Line(
         one, name, sums, earlier.get(one, NO_DATA) if earlier is not None else None,
         round(sums.cost * 100 / total.cost, 1) if total.cost else 0.0,
         rows_url(asked.filters, **mine), rows_url(asked.filters, **mine, status="errors"), f"{path}?{narrower}",
     )  # fmt: skip
+
+
+def _headings(names: list[str]) -> list[str]:
+    """Shorten "Ada (ada@example.com)" to what heads a column, where that still tells people apart."""
+    short = [name.partition(" (")[0] for name in names]
+    return short if len(set(short)) == len(short) else names
 
 
 def _more(page: Page[Any], leaders: Sequence[object]) -> bool:
@@ -196,5 +201,7 @@ def _span(filters: Filters, moment: date, interval: str) -> Filters:
 
 def _bucket_words(moment: date, interval: str) -> str:
     if isinstance(moment, datetime):
-        return f"{moment.day} {moment:%b %H:%M}"
-    return f"{moment.day} {moment:%b}" if interval == "day" else f"{moment:%b %Y}"
+        words = f"{moment.day} {moment:%b %H:%M}"
+    else:
+        words = f"{moment.day} {moment:%b}" if interval == "day" else f"{moment:%b %Y}"
+    return words.replace(" ", "\N{NO-BREAK SPACE}")

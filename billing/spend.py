@@ -1,7 +1,7 @@
 """Sums of spend, read from the coarsest table that can answer exactly: days, else hours, else events."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -110,6 +110,18 @@ def events(viewer: Viewer, filters: Filters) -> QuerySet[UsageEvent]:
     """Return the requests behind a figure."""
     rows = UsageEvent.objects.between(filters.start, filters.end).visible_to(viewer)
     return filters.narrow(rows.filter(OUTCOMES[filters.outcome]) if filters.outcome else rows)
+
+
+def tally(viewer: Viewer, filters: Filters) -> tuple[int, int | None]:
+    """Return how many requests there are and what they cost (nano-USD).
+
+    What only the failed ones cost is not kept by day: over more than a day it is None, and never a scan of every event.
+    """
+    if not filters.outcome or filters.end - filters.start <= DAY:
+        total = source(viewer, filters).total()
+        return total.calls, total.cost
+    total = source(viewer, replace(filters, outcome="")).total()
+    return (total.failed if filters.outcome == "errors" else total.calls - total.failed), None
 
 
 def by_cost_centre(lines: Iterable[tuple[str, Figures]]) -> list[tuple[str, Figures]]:

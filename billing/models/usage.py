@@ -64,6 +64,7 @@ class UsageEvent(models.Model):
             models.Index(fields=["key_id", "at"], name="usage_key"),
             models.Index(fields=["model_id", "at"], name="usage_model"),
             models.Index(fields=["request_id"], name="usage_request"),
+            models.Index(fields=["at"], condition=models.Q(status__gte=400), name="usage_errors"),
         ]
 
     def __str__(self) -> str:

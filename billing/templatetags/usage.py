@@ -77,7 +77,7 @@ def limit_words(now: Remaining) -> str:
 
 @register.filter
 def extra_words(now: Remaining) -> str:
-    return f"of it {shown(now.quota.metric, now.extra)} extra"
+    return f"{shown(now.quota.metric, now.extra)} of it extra"
 
 
 @register.filter

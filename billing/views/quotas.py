@@ -29,7 +29,7 @@ def quota_list(request: HttpRequest) -> HttpResponse:
     """Every limit that the viewer may see, and how much of it is left."""
     viewer = current_viewer(request)
     kind, words = request.GET.get("kind", ""), request.GET.get("q", "").replace("\0", "").strip()
-    quotas = Quota.objects.visible_to(viewer).order_by(IN_ORDER, "scope_id", "metric", "id")
+    quotas = Quota.objects.visible_to(viewer).order_by(IN_ORDER, "scope_id", "-metric", "id")  # money first
     quotas = quotas.filter(scope_kind=kind) if kind in Quota.Scope.values else quotas
     page = Paginator(matching(quotas, words), PER_PAGE).get_page(request.GET.get("page"))
     context = {

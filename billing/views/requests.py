@@ -7,9 +7,10 @@ from billing import export, paging
 from billing.asking import asked_for
 from billing.forms.filters import FilterForm, chips
 from billing.models import UsageEvent
+from billing.periods import PRESETS
 from billing.requests import attempts, named, slug_of
 from billing.rollup import data_until
-from billing.spend import events, source
+from billing.spend import events, tally
 from billing.views.spend import download
 from portal.people.access import current_viewer, requires
 
@@ -21,6 +22,7 @@ def usage_list(request: HttpRequest) -> HttpResponse:
     """What the viewer may see of the asked requests, newest first."""
     viewer = current_viewer(request)
     asked = asked_for(request.GET.dict(), viewer)
+    calls, cost = tally(viewer, asked.filters)
     shown = paging.slice_of(events(viewer, asked.filters), request.GET.dict())
     wide = viewer.allows("usage.all")
     wanted = ["model", "status"] + (["team", "provider", "user"] if wide else ["user"] if viewer.led_team_ids else [])
@@ -29,10 +31,13 @@ def usage_list(request: HttpRequest) -> HttpResponse:
         "form": FilterForm(asked, viewer, wanted),
         "chips": chips(asked, request.path),
         "requests": named(shown.rows, LISTED),
-        "newer": f"?{asked.query(after=shown.newer)}" if shown.newer else "",
-        "older": f"?{asked.query(before=shown.older)}" if shown.older else "",
-        "total": source(viewer, asked.filters).total(),
+        "newer": f"?{asked.query(after=shown.newer, group='', interval='')}" if shown.newer else "",
+        "older": f"?{asked.query(before=shown.older, group='', interval='')}" if shown.older else "",
+        "calls": calls,
+        "cost": cost,
         "data_until": data_until(),
+        "presets": PRESETS,
+        "fixed": {},
         "others": wide or bool(viewer.led_team_ids),
     }
     return render(request, "billing/usage_list.html", context)

@@ -96,6 +96,19 @@ def test_every_figure_equals_the_requests_behind_it(world: World, group: str, in
         assert exact == f"{nano // USD}.{nano % USD:09d} USD"
 
 
+@pytest.mark.parametrize(("name", "who"), [
+    ("billing-spend-dashboard", "finance"), ("billing-usage-mine", "ada"), ("billing-spend-team", "lead"),
+])  # fmt: skip
+def test_every_line_opens_into_a_narrower_question(world: World, name: str, who: str) -> None:
+    client, seen = signed_in(getattr(world, who)), [reverse(name)]
+    for url in seen:
+        html = unescape(client.get(url).content.decode())
+        assert "Not everything was understood" not in html, url
+        links = re.findall(r'<th scope="row" data-label="[^"]+"><a href="([^"]+)"', html)
+        assert links, url
+        seen += [link for link in links[:2] if len(seen) < 8]
+
+
 def test_others_lead_to_the_rest(world: World) -> None:
     for n in range(8):
         world.call(world.ada, world.search, (20 + n) * USD + n, key_id=f"key_n{n}")
