@@ -3,8 +3,6 @@
 import json
 from typing import Any
 
-import yaml
-
 from portal.config.apply import apply
 from portal.config.document import BadConfig
 from portal.people.audit import Actor
@@ -33,9 +31,8 @@ teams:
 
 
 def file(**sections: Any) -> str:
-    """Return a file of these sections."""
-    tree = json.loads(json.dumps({"version": 1} | sections))  # what stands there twice would be written as an alias
-    return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
+    """Return a file of these sections. JSON is YAML in which all text is quoted."""
+    return json.dumps({"version": 1} | sections, ensure_ascii=False)
 
 
 def mistakes_of(text: str) -> list[str]:
