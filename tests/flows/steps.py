@@ -29,7 +29,7 @@ def mint(page: Page, base_url: str, name: str, **fields: str) -> str:
 
 def send(page: Page) -> None:
     """Press the button of the page's own form."""
-    page.locator("main form[method=post] button[type=submit]").last.click()
+    page.locator("main form[method=post] button:not([type=button])").last.click()
 
 
 def revealed(page: Page) -> str:
