@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import httpx
+import orjson
 from django.conf import settings
 
 from catalog.actions.providers import CredentialMissing, read_credential
@@ -79,7 +80,7 @@ def _count(answer: httpx.Response) -> int | None:
         if len(body) > MOST_BYTES:
             return None
     try:
-        listed = httpx.Response(200, content=bytes(body)).json()["data"]
+        listed = orjson.loads(body)["data"]
     except (ValueError, KeyError, TypeError):
         return None
     return len(listed) if isinstance(listed, list) else None

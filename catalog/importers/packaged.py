@@ -8,7 +8,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import genai_prices.data
 import yaml
 from genai_prices.types import ModelPrice, TieredPrices
 from genai_prices.types import Provider as PriceList
@@ -108,7 +107,9 @@ def price_of(model: PackagedModel, at: datetime) -> PackagedPrice | None:
 
 @cache
 def _price_lists() -> dict[str, PriceList]:
-    return {provider.id: provider for provider in genai_prices.data.providers}
+    from genai_prices.data import providers as listed  # 1.5 MB of tables, which only an import needs
+
+    return {provider.id: provider for provider in listed}
 
 
 def _values(price: ModelPrice) -> list[Any]:

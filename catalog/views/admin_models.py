@@ -13,7 +13,7 @@ from catalog.actions.models import change_model, create_model, retire_model, set
 from catalog.connection import connected_model_ids
 from catalog.forms.filters import order_of, priced
 from catalog.forms.models import DeploymentFormSet, ModelForm, TeamAccessForm, first_rows, wanted_rows
-from catalog.forms.refused import show_refusal
+from catalog.forms.posting import posted, show_refusal
 from catalog.models import Model
 from portal.people.access import requires
 from portal.people.audit import actor_of
@@ -36,7 +36,7 @@ def admin_model_list(request: HttpRequest) -> HttpResponse:
 @requires("catalog.manage")
 @require_http_methods(["GET", "POST"])
 def admin_model_add(request: HttpRequest) -> HttpResponse:
-    form, places = ModelForm(request.POST or None), DeploymentFormSet(request.POST or None, prefix="at")
+    form, places = ModelForm(posted(request)), DeploymentFormSet(posted(request), prefix="at")
     if form.is_valid() and places.is_valid():
         try:
             with transaction.atomic():
@@ -48,7 +48,7 @@ def admin_model_add(request: HttpRequest) -> HttpResponse:
             return redirect("catalog-price-add", model.pk)
         except ValidationError as refused:
             show_refusal(form, refused)
-    wrong = bool(form.errors) or not places.is_valid() if request.POST else False
+    wrong = form.is_bound and (bool(form.errors) or not places.is_valid())
     return render(
         request, "catalog/admin_model_add.html", {"form": form, "places": places}, status=422 if wrong else 200
     )
@@ -58,8 +58,10 @@ def admin_model_add(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def admin_model_edit(request: HttpRequest, model_id: str) -> HttpResponse:
     model = get_object_or_404(Model, pk=model_id)
-    form = ModelForm(request.POST or None, model=model)
-    places = DeploymentFormSet(request.POST or None, prefix="at", initial=None if request.POST else first_rows(model))
+    form = ModelForm(posted(request), model=model)
+    places = DeploymentFormSet(
+        posted(request), prefix="at", initial=None if request.method == "POST" else first_rows(model)
+    )
     if form.is_valid() and places.is_valid():
         try:
             with transaction.atomic():
@@ -69,7 +71,7 @@ def admin_model_edit(request: HttpRequest, model_id: str) -> HttpResponse:
             return redirect("catalog-admin-model-edit", model.pk)
         except ValidationError as refused:
             show_refusal(form, refused)
-    wrong = bool(form.errors) or not places.is_valid() if request.POST else False
+    wrong = form.is_bound and (bool(form.errors) or not places.is_valid())
     teams = Paginator(Team.objects.filter(team_models__model=model), PER_PAGE).get_page(request.GET.get("page"))
     context = {"model": model, "form": form, "places": places, "teams": teams, "team_form": TeamAccessForm()}
     return render(request, "catalog/admin_model_edit.html", context, status=422 if wrong else 200)

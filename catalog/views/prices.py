@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods
 
 from catalog.actions.prices import set_price
 from catalog.forms.models import PriceForm
-from catalog.forms.refused import show_refusal
+from catalog.forms.posting import posted, show_refusal
 from catalog.models import Model, Price
 from portal.people.access import requires
 from portal.people.audit import actor_of
@@ -31,7 +31,7 @@ def price_list(request: HttpRequest, model_id: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def price_add(request: HttpRequest, model_id: str) -> HttpResponse:
     model = get_object_or_404(Model, pk=model_id)
-    form = PriceForm(request.POST or None)
+    form = PriceForm(posted(request))
     if form.is_valid():
         begins = form.cleaned_data["effective_from"]
         if begins and begins < timezone.now():

@@ -15,8 +15,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from catalog.actions.providers import change_provider, create_provider, remove_credential, set_credential
 from catalog.connection import working_provider_ids
+from catalog.forms.posting import posted, show_refusal
 from catalog.forms.providers import CredentialForm, ProviderForm
-from catalog.forms.refused import show_refusal
 from catalog.models import Provider
 from catalog.probe import try_provider
 from portal.people.access import requires
@@ -37,7 +37,7 @@ def provider_list(request: HttpRequest) -> HttpResponse:
 @sensitive_post_parameters("value")
 @require_http_methods(["GET", "POST"])
 def provider_add(request: HttpRequest) -> HttpResponse:
-    form, credential = ProviderForm(request.POST or None), CredentialForm(request.POST or None)
+    form, credential = ProviderForm(posted(request)), CredentialForm(posted(request))
     if form.is_valid() and credential.is_valid():
         try:
             with transaction.atomic():
@@ -56,8 +56,8 @@ def provider_add(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def provider_edit(request: HttpRequest, provider_id: str) -> HttpResponse:
     provider = get_object_or_404(Provider.objects.select_related("credential"), pk=provider_id)
-    form = ProviderForm(request.POST or None, provider=provider)
-    credential = CredentialForm(request.POST or None, provider=provider)
+    form = ProviderForm(posted(request), provider=provider)
+    credential = CredentialForm(posted(request), provider=provider)
     if form.is_valid() and credential.is_valid():
         try:
             with transaction.atomic():

@@ -25,8 +25,6 @@ def test_without_the_variable_it_is_not_connected(model: Model, monkeypatch: pyt
     assert connected_model_ids([model.pk]) == {model.pk}
 
 
-def test_a_portal_beside_its_gateway_does_not_judge_by_its_own_environment(
-    model: Model, settings: Settings
-) -> None:
+def test_a_portal_beside_its_gateway_does_not_judge_by_its_own_environment(model: Model, settings: Settings) -> None:
     settings.SERVE = "portal"
     assert connected_model_ids([model.pk]) == {model.pk}

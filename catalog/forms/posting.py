@@ -1,9 +1,15 @@
-"""Say in a form what an action refused."""
+"""What views do with every form: take what was posted, and say what an action refused."""
 
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest, QueryDict
+
+
+def posted(request: HttpRequest) -> QueryDict | None:
+    """Return what was posted, even when it is nothing at all; None for a page that is only looked at."""
+    return request.POST if request.method == "POST" else None
 
 
 def show_refusal(form: forms.BaseForm, refused: ValidationError) -> None:

@@ -1,0 +1,114 @@
+"""Testing a provider's connection says in words what came back, and shows nothing of the answer or the secret."""
+
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from catalog.actions.providers import set_credential
+from catalog.models import Provider
+from catalog.probe import try_provider
+from tests.factories.catalog import ProviderFactory
+from tests.factories.people import SYSTEM
+
+pytestmark = pytest.mark.django_db
+SECRET = "sk-live-Zq7mT4vX9pLw2"
+
+
+class Engine(ThreadingHTTPServer):
+    """Answers GET /v1/models as it is told, and remembers what it was sent."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.status, self.body, self.headers, self.seen = 200, b'{"data": [{"id": "a"}, {"id": "b"}]}', {}, []  # type: ignore[var-annotated]
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/v1"
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        engine: Any = self.server
+        engine.seen.append((self.path, self.headers.get("authorization")))
+        self.send_response(engine.status)
+        for name, value in engine.headers.items():
+            self.send_header(name, value)
+        self.send_header("content-length", str(len(engine.body)))
+        self.end_headers()
+        self.wfile.write(engine.body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    engine = Engine()
+    thread = Thread(target=engine.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield engine
+    engine.shutdown()
+    thread.join()
+    engine.server_close()
+
+
+@pytest.fixture
+def provider(engine: Engine) -> Provider:
+    provider: Provider = ProviderFactory(base_url=engine.address)
+    set_credential(actor=SYSTEM, provider=provider, value=SECRET)
+    return Provider.objects.get()
+
+
+def test_it_works(engine: Engine, provider: Provider) -> None:
+    finding = try_provider(provider)
+    assert finding.works
+    assert "offers 2 models" in finding.words
+    assert engine.seen == [("/v1/models", f"Bearer {SECRET}")]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (401, b"{}", "refuses the credential (401)"), (403, b"{}", "refuses the credential (403)"), (404, b"{}", "end in /v1?"),
+        (500, b"{}", "answers with status 500"), (200, b"<html>", "not with a list of models"),
+        (200, b"[]", "not with a list of models"), (200, json.dumps({"data": 5}).encode(), "not with a list of models"),
+        (200, b"[" * 100_000, "not with a list of models"), (200, b" " * 5_000_000, "not with a list of models"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_in_words(
+    status: int, body: bytes, words: str, engine: Engine, provider: Provider
+) -> None:
+    engine.status, engine.body = status, body + SECRET.encode()
+    finding = try_provider(provider)
+    assert not finding.works
+    assert words in finding.words
+    assert SECRET not in finding.words
+
+
+def test_a_redirect_is_not_followed(engine: Engine, provider: Provider) -> None:
+    engine.status, engine.headers = 302, {"location": f"{engine.address}/elsewhere"}
+    assert "sends callers elsewhere" in try_provider(provider).words
+    assert len(engine.seen) == 1
+
+
+def test_nobody_there(provider: Provider) -> None:
+    Provider.objects.update(base_url="http://127.0.0.1:9/v1")
+    finding = try_provider(Provider.objects.get())
+    assert not finding.works
+    assert "cannot be reached" in finding.words
+
+
+def test_a_missing_secret_is_said_and_nothing_is_called(engine: Engine, provider: Provider) -> None:
+    set_credential(actor=SYSTEM, provider=provider, env="ACME_KEY")
+    assert "ACME_KEY" in try_provider(Provider.objects.get()).words
+    assert engine.seen == []
+
+
+def test_a_name_that_leads_inside_is_not_called_for_a_public_provider(engine: Engine, provider: Provider) -> None:
+    Provider.objects.update(internal=False)
+    assert "private address" in try_provider(Provider.objects.get()).words
+    assert engine.seen == []
