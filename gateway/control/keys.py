@@ -43,14 +43,13 @@ def _logged(action: Callable[..., object], secret_id: str) -> None:
 
 
 def read_entry(digest: bytes) -> tuple[KeyEntry | None, int]:
-    """Read one secret with its key, owner and quotas. The revision is read first, so that nothing newer is missed."""
+    """Read one secret with its key, owner and quotas, a dead one too, so that its holder is told what became of it.
+
+    The revision is read first, so that nothing newer is missed.
+    """
     revision = Revision.objects.values_list("number", flat=True).get(id=1)
     secret = (
-        KeySecret.objects.filter(digest=digest)
-        .exclude(status=KeySecret.Status.DEAD)
-        .select_related("key__owner")
-        .prefetch_related("key__key_models")
-        .first()
+        KeySecret.objects.filter(digest=digest).select_related("key__owner").prefetch_related("key__key_models").first()
     )
     return (_entry(secret) if secret else None), revision
 
@@ -71,7 +70,7 @@ def _entry(secret: KeySecret) -> KeyEntry:
         status=key.status,
         blocked_reason=key.blocked_reason,
         expires_at=epoch(key.expires_at),
-        secret_valid_until=epoch(secret.valid_until),
+        secret_valid_until=0.0 if secret.status == KeySecret.Status.DEAD else epoch(secret.valid_until),
         secret_pending=secret.status == KeySecret.Status.PENDING,
         quotas=key_quotas(key.pk),
     )

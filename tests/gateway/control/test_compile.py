@@ -173,5 +173,5 @@ def test_a_personal_key_dies_with_its_persons_place(world: None, settings) -> No
     assert entry is not None and not entry.owner_active
     revoke_key(actor=ACT, key=key)
     entry, _ = read_entry(found)
-    assert entry is None or entry.status == "revoked"
+    assert entry is not None and entry.status == "revoked", "its holder is told that it was revoked"
     assert read_entry(digest(secret, b"another pepper"))[0] is None
