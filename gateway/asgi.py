@@ -13,6 +13,7 @@ from gateway.errors import ClientGoneError, GatewayError
 from gateway.ids import new_id
 from gateway.pipeline import handle, refuse
 from gateway.runtime import Runtime
+from gateway.stages.record import line_of
 from gateway.types import Call, Headers
 from gateway.watch import Watch
 
@@ -70,12 +71,14 @@ class GatewayApp:
                 del runtime.in_flight[task]
 
     async def _refuse(self, call: Call, error: GatewayError) -> None:
-        if self._runtime.snapshot is not None:
-            call.portal_url = self._runtime.snapshot.portal_url
+        runtime, call.error = self._runtime, error
+        if runtime.snapshot is not None:
+            call.portal_url = runtime.snapshot.portal_url
         try:
-            await refuse(call, error, self._runtime)
+            await refuse(call, error, runtime)
         finally:
             call.watch.stop()
+            runtime.observer.call_ended(line_of(call, runtime))
 
 
 class AsgiClient:

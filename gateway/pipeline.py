@@ -73,7 +73,7 @@ async def refuse(call: Call, error: GatewayError, runtime: Runtime) -> None:
         else:
             headers = error_headers(call, error, runtime)
             await call.watch.client(client.respond(error.status, headers, body), runtime.limits.write_timeout_s)
-    except ClientGoneError:
+    except GatewayError:
         return  # nobody is left to tell
 
 

@@ -84,6 +84,13 @@ class Watch:
         if self._late is not None:
             self._cut(by)
 
+    def ignore_client(self) -> None:
+        """Listen for a hang-up no longer: the client has everything."""
+        if self._listener is not None:
+            self._listener.cancel()
+            self._listener = None
+        self._disconnect_after_s = NEVER
+
     def stop(self) -> None:
         """Let go of the timer and of the listener."""
         if self._timer is not None:

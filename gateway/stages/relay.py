@@ -20,6 +20,7 @@ STREAM_HEADERS = [
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
 ]
+_FIRST_OF_EVENTS = frozenset({b"", b":", b"d", b"e", b"i", b"r"})  # a comment, data, event, id, retry
 END_WITHIN_S = 1.0  # after the last event; then the connection is closed instead of kept
 
 
@@ -90,7 +91,8 @@ async def _stream(call: Call, grant: Grant, attempt: Attempt, response: Upstream
             attempt.usage, attempt.fragments = stream.usage, stream.fragments()
     with contextlib.suppress(GatewayError):
         await call.watch.client(call.client.finish(), runtime.limits.write_timeout_s)
-        await call.watch.upstream(response.chunk(), END_WITHIN_S)
+        call.watch.ignore_client()
+        await call.watch.upstream(response.chunk(), END_WITHIN_S)  # its end frees the connection for the next call
 
 
 async def _events(
@@ -105,7 +107,7 @@ async def _events(
         if not attempt.first_byte:
             attempt.first_byte = runtime.clock.monotonic()
             timeout_s = attempt.deployment.idle_timeout_s
-            if data.lstrip()[:1] == b"{":
+            if not _streams(response, data):
                 await _not_streamed(call, attempt, data, response, runtime)
         events = stream.feed(data) if data else stream.end()
         ended = stream.error is None and (stream.done or not data)
@@ -129,7 +131,7 @@ async def _events(
 async def _not_streamed(
     call: Call, attempt: Attempt, data: bytes, response: UpstreamResponse, runtime: Runtime
 ) -> None:
-    """Raise what a JSON document in place of a stream means: mostly it is an error under status 200."""
+    """Raise what a document in place of a stream means: mostly it is an error under status 200."""
     pieces, size = [data], len(data)
     while size < runtime.limits.max_response_bytes and (
         more := await call.watch.upstream(response.chunk(), attempt.deployment.idle_timeout_s)
@@ -144,6 +146,14 @@ async def _not_streamed(
         f"The provider {attempt.deployment.provider} did not stream its answer as it was asked to. Call without "
         '"stream", or tell your platform team.'
     )
+
+
+def _streams(response: UpstreamResponse, data: bytes) -> bool:
+    """Say whether an answer is a stream of events. Its first byte tells, as some providers mislabel both kinds."""
+    first = data.lstrip()[:1]
+    if "event-stream" in response.headers.get("content-type", ""):
+        return first != b"{"
+    return first in _FIRST_OF_EVENTS
 
 
 def _useless(attempt: Attempt) -> UpstreamError:

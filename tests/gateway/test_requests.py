@@ -156,6 +156,7 @@ def test_paths_that_are_not_served_say_what_is(gateway: LiveGateway, path: str) 
     assert handles(path)
     answer = gateway.client.post(path, json={})
     assert answer.status_code == 404
+    until(lambda: [line.code for line in gateway.observed.lines] == ["endpoint_not_supported"])
     message = json.dumps(answer.json())
     for endpoint in ENDPOINTS:
         assert f"{endpoint.method} {endpoint.path}" in message

@@ -118,6 +118,20 @@ def test_a_document_in_place_of_a_stream_is_a_failure(gateway: LiveGateway, upst
     assert answer["error"]["message"] == "no capacity"
 
 
+def test_a_page_in_place_of_a_stream_is_a_failure(gateway: LiveGateway, upstream: FakeUpstream) -> None:
+    upstream.script(Plan(raw=b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>"))
+    status, [answer], _ = stream(gateway)
+    assert (status, answer["error"]["code"]) == (502, "upstream_error")
+    assert "did not stream" in answer["error"]["message"]
+
+
+def test_connections_are_kept_after_streams(gateway: LiveGateway, upstream: FakeUpstream) -> None:
+    upstream.always(Plan(chunks=4, chunk_delay=0.05))  # long enough for the gateway to listen for a hang-up
+    for _ in range(3):
+        assert stream(gateway)[0] == 200
+    assert len({received.connection for received in upstream.received}) == 1
+
+
 def test_silence_ends_the_stream_with_an_error(start_gateway: StartGateway, upstream: FakeUpstream) -> None:
     gateway = start_gateway(deployment={"idle_timeout_s": 0.2})
     upstream.script(Plan(text="alpha beta gamma", hang=2))
