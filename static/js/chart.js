@@ -46,7 +46,7 @@
   }
 
   const WRITERS = {
-    usd: (value) => "$" + value.toLocaleString("en-US", { minimumFractionDigits: Math.abs(value) < 100 && value % 1 ? 2 : 0, maximumFractionDigits: Math.abs(value) < 0.1 ? 4 : 2 }),
+    usd: (value) => "$" + value.toLocaleString("en-US", value !== 0 && Math.abs(value) < 0.01 ? { maximumSignificantDigits: 2 } : { minimumFractionDigits: Math.abs(value) < 100 && value % 1 ? 2 : 0, maximumFractionDigits: 2 }),
     count: (value) => value.toLocaleString("en-US", { notation: "compact" }),
     ms: (value) => `${Math.round(value).toLocaleString("en-US")} ms`,
     percent: (value) => `${value} %`,

@@ -45,7 +45,7 @@ def heading(page: Page) -> str:
 
 
 def dollars(text: str) -> float:
-    """Read an amount as pages show it, such as $1,234.50 or <$0.01."""
+    """Read an amount as pages show it, such as $1,234.50 or $0.00019."""
     found = re.search(r"\$([\d,]+(?:\.\d+)?)", text)
     assert found, f"no amount in {text!r}"
     return float(found.group(1).replace(",", ""))

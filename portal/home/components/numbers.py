@@ -18,13 +18,13 @@ KILO = 1000
 
 @register.filter
 def usd(nano: int | None, places: int = 2) -> str:
-    """Nano-USD as dollars; an amount too small for `places` is written as less than the smallest one."""
+    """Nano-USD as dollars; of an amount too small for `places` the first two digits that count: $0.00019."""
     if nano is None:
         return "–"
     sign, amount = ("-" if nano < 0 else ""), abs(int(nano))
-    smallest = NANO // 10**places
-    if 0 < amount < smallest:
-        return f"{sign}<${format_usd(smallest, places)}"
+    if 0 < amount < NANO // 10**places:
+        step = 10 ** max(0, len(str(amount)) - 2)
+        return f"{sign}${format_usd((amount + step // 2) // step * step)}"
     whole, _, rest = format_usd(amount, places).partition(".")
     return f"{sign}${int(whole):,}.{rest}" if rest else f"{sign}${int(whole):,}"
 
