@@ -54,7 +54,8 @@ def price_words(price: Price | None) -> str:
         return "no price yet, so it cannot be called"
     if price.free:
         return "free"
-    words = f"${format_usd(price.input)} in, ${format_usd(price.output)} out per 1M tokens"
+    answers = f", ${format_usd(price.output)} out" if price.output else ""
+    words = f"${format_usd(price.input)} in{answers} per 1M tokens"
     return f"{words}, ${format_usd(price.request)} per call" if price.request else words
 
 

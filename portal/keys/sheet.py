@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Sum
+from django.urls import reverse
 from django.utils import timezone
 
 from billing.calendar import today
@@ -49,7 +50,9 @@ def callable_models(key: Key) -> list[Model]:
 
 
 def secrets_of(key: Key) -> list[KeySecret]:
-    """Return the secrets that still matter, the newest first."""
+    """Return the secrets that still matter, the newest first; none of a key that is over."""
+    if key.state(timezone.now()) in {"revoked", "expired"}:
+        return []
     return list(key.secrets.exclude(status=KeySecret.Status.DEAD).order_by("-created_at"))
 
 
@@ -58,6 +61,12 @@ def spent_this_month(key: Key) -> dict[str, int]:
     rows = RollupDay.objects.filter(key_id=key.pk, day__gte=today().replace(day=1))
     sums = rows.aggregate(cost=Sum("cost_nano_usd"), requests=Sum("requests"))
     return {"cost": sums["cost"] or 0, "requests": sums["requests"] or 0}
+
+
+def usage_address(key: Key) -> str:
+    """Return the address of the calls behind those figures."""
+    first, last = today().replace(day=1), today()
+    return f"{reverse('billing-usage-list')}?key={key.pk}&from={first.isoformat()}&to={last.isoformat()}"
 
 
 def history_of(key: Key) -> list[Line]:

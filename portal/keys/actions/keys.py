@@ -158,7 +158,10 @@ def end_key(actor: Actor, key: Key) -> bool:
 
 
 def revoke_key(*, actor: Actor, key: Key, reason: str = "") -> bool:
-    """Revoke for good: calls are refused within a second. Returns False if it was revoked before."""
+    """Revoke for good: calls are refused within a second. Returns False if it was revoked before.
+
+    Its secrets stay known, so that whoever still calls with one is told that the key was revoked.
+    """
     with recorded(actor, "key:revoke", key, team_id=key.team_id) as trail:
         key = locked(key)
         check_manages(actor, key)
@@ -168,7 +171,6 @@ def revoke_key(*, actor: Actor, key: Key, reason: str = "") -> bool:
         trail.before = {"status": key.status}
         now = timezone.now()
         Key.objects.filter(pk=key.pk).update(status=Key.Status.REVOKED, revoked_at=now, ended_at=key.ended_at or now)
-        KeySecret.objects.filter(key=key).update(status=KeySecret.Status.DEAD)
         trail.after = {"status": Key.Status.REVOKED, **({"reason": reason} if reason else {})}
         trail.changed("key", key.pk)
     return True

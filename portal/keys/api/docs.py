@@ -61,7 +61,7 @@ def groups_of(schema: dict[str, Any]) -> list[tuple[str, list[Operation]]]:
 def operation(method: str, path: str, spec: dict[str, Any], shapes: dict[str, Any]) -> Operation:
     content = spec.get("requestBody", {}).get("content", {}).get("application/json", {})
     query = [
-        Field(one["name"], kind_of(one["schema"]), bool(one.get("required")), one.get("description", ""))
+        Field(one["name"], kind_of(one["schema"], shapes), bool(one.get("required")), one.get("description", ""))
         for one in spec.get("parameters", [])
         if one["in"] == "query"
     ]
@@ -76,17 +76,21 @@ def fields_of(shape: dict[str, Any], shapes: dict[str, Any]) -> list[Field]:
     whole = shapes[shape["$ref"].rsplit("/", 1)[-1]] if "$ref" in shape else shape
     needed = set(whole.get("required", []))
     return [
-        Field(name, kind_of(inner), name in needed, inner.get("description", ""))
+        Field(name, kind_of(inner, shapes), name in needed, inner.get("description", ""))
         for name, inner in whole.get("properties", {}).items()
     ]
 
 
-def kind_of(shape: dict[str, Any]) -> str:
-    """Say in a word what a value is."""
-    if "enum" in shape:
-        return ", ".join(str(one) for one in shape["enum"])
-    if shape.get("type") == "array":
-        return f"list of {kind_of(shape['items'])}"
+def kind_of(shape: dict[str, Any], shapes: dict[str, Any]) -> str:
+    """Say in a few words what a value is."""
+    if "allOf" in shape:
+        shape = shape["allOf"][0]
     if "$ref" in shape:
-        return str(shape["$ref"].rsplit("/", 1)[-1])
+        shape = shapes[shape["$ref"].rsplit("/", 1)[-1]]
+    if "enum" in shape:
+        return " or ".join(str(one) for one in shape["enum"])
+    if shape.get("type") == "array":
+        return f"list of {kind_of(shape['items'], shapes)}"
+    if shape.get("properties"):
+        return "{" + ", ".join(shape["properties"]) + "}"
     return str(shape.get("format") or shape.get("type") or "object")

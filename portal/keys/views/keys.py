@@ -47,6 +47,7 @@ def key_detail(request: HttpRequest, key_id: str) -> HttpResponse:
         "team_limits": remaining_of([("team", key.team_id)]),
         "secrets": sheet.secrets_of(key),
         "month": sheet.spent_this_month(key),
+        "usage_url": sheet.usage_address(key),
         "history": sheet.history_of(key),
     }
     return render(request, "keys/key_detail.html", context)
