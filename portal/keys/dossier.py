@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db.models import Sum
+from django.urls import reverse
 
 from billing.calendar import today
 from billing.labels import labels
@@ -33,6 +34,7 @@ class Dossier:
     habits: list[Habit]
     limits: list[Remaining]
     price: str
+    usage_url: str
 
 
 def dossier_of(request: KeyRequest) -> Dossier:
@@ -52,6 +54,13 @@ def dossier_of(request: KeyRequest) -> Dossier:
             (request.quota.scope_kind, request.quota.scope_id),
             *(s for s in scopes if s[1] != request.quota.scope_id),
         ]
+    first, last = today() - timedelta(days=DAYS - 1), today()
+    who = f"user={request.requester_id}&team={request.team_id}&from={first.isoformat()}&to={last.isoformat()}"
     return Dossier(
-        sum(h.requests for h in habits), sum(h.cost_nano_usd for h in habits), habits[:5], remaining_of(scopes), price
+        requests=sum(habit.requests for habit in habits),
+        cost_nano_usd=sum(habit.cost_nano_usd for habit in habits),
+        habits=habits[:5],
+        limits=remaining_of(scopes),
+        price=price,
+        usage_url=f"{reverse('billing-usage-list')}?{who}",
     )

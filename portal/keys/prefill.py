@@ -26,9 +26,10 @@ class Prefill:
 
 
 def read_prefill(query: QueryDict, viewer: Viewer) -> Prefill:
-    """Read `?kind=model|budget&model=SLUG&key=KEY_ID&quota=QUOTA_ID&request_id=…`."""
+    """Read `?kind=model|budget|rate&model=SLUG&key=KEY_ID&quota=QUOTA_ID&request_id=…`."""
     named = {name: query.get(name, "").replace("\0", "") for name in ("key", "model", "quota", "request_id")}
-    kind = KeyRequest.Kind.BUDGET if query.get("kind") == KeyRequest.Kind.BUDGET else KeyRequest.Kind.MODEL
+    limit = query.get("kind") in {"budget", "rate"} or named["quota"]
+    kind = KeyRequest.Kind.BUDGET if limit else KeyRequest.Kind.MODEL
     key = Key.objects.filter(pk=named["key"], owner=viewer.user).select_related("team").first()
     model = Model.objects.listed().filter(slug=named["model"]).first()
     teams = [key.team] if key else teams_of(viewer)

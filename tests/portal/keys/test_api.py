@@ -227,7 +227,7 @@ def test_whatever_the_description_allows_is_answered_as_it_says(description: Any
 
 def answer_as_described(operation: Any) -> None:
     @given(operation.as_strategy())
-    @settings(max_examples=10, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=6, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     def send_any(case: Any) -> None:
         for name, table in (("key_id", Key), ("request_id", KeyRequest)):
             if len(case.path_parameters.get(name, "")) % 2:

@@ -136,7 +136,7 @@ def test_a_higher_limit_from_the_page_of_a_key(team: Team, member: User, lead: U
 
 def test_a_refused_rate_can_be_asked_for_in_its_own_unit(team: Team, member: User, lead: User) -> None:
     rate = QuotaFactory(scope_id=team.pk, metric="requests", window="minute", capacity=60)
-    link = f"/requests/new?kind=budget&quota={rate.pk}"
+    link = f"/requests/new?kind=rate&quota={rate.pk}"
     body = {"team": team.pk, "amount": "30", "reason": "A nightly run.", "until": day(10)}
     assert signed_in(member).post(link, body).status_code == 302
     approve(actor=acting(lead), request=KeyRequest.objects.get(), version=1)
