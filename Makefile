@@ -4,6 +4,7 @@
 
 PYTHON ?=
 export PYTHON
+STORES ?= both
 BOOT := @sh deploy/python.sh deploy/bootstrap.py
 
 help: ## list these commands
@@ -12,8 +13,8 @@ help: ## list these commands
 run: ## install what is missing and start everything (PORT, DATABASE_URL, REDIS_URL are honoured)
 	@ATRIUM_DEMO=$${ATRIUM_DEMO:-$(if $(OIDC_ISSUER),0,1)} sh deploy/python.sh deploy/bootstrap.py manage.py serve
 
-test: ## the whole suite, on SQLite and on PostgreSQL + Redis (ARGS="-k name" for a part)
-	$(BOOT) --dev -m deploy.suite $(ARGS)
+test: ## the whole suite, on SQLite and on PostgreSQL + Redis (STORES=sqlite or postgres, ARGS="-k name" for a part)
+	$(BOOT) --dev -m deploy.suite --stores $(STORES) $(ARGS)
 
 lint: ## ruff, mypy, Django's deployment and migration checks
 	$(BOOT) --dev -m deploy.checks
@@ -25,7 +26,7 @@ screenshots: ## every page for every persona, saved as PNG
 	$(BOOT) --dev -m tests.screenshots $(ARGS)
 
 soak: ## the long, full versions of what make test samples
-	$(BOOT) --dev -m deploy.suite --soak $(ARGS)
+	$(BOOT) --dev -m deploy.suite --soak --stores $(STORES) $(ARGS)
 
 lock: ## resolve requirements*.in and package.json anew (needs uv)
 	@for name in requirements requirements-dev requirements-node; do \

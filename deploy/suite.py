@@ -1,7 +1,9 @@
 """Runs the whole test suite twice, on SQLite and on PostgreSQL + Redis, and ends with one summary line for both."""
 
+import argparse
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -30,17 +32,20 @@ class Outcome:
 
 
 def main(arguments: list[str]) -> int:
-    """Run both halves with pytest's ARGUMENTS (`--soak` first: the long versions); return the exit code."""
+    """Run what the flags ask for, handing all else to pytest; return the exit code."""
+    parser = argparse.ArgumentParser(prog="make test", description=__doc__)
+    parser.add_argument("--soak", action="store_true", help="the long versions, which make test samples")
+    parser.add_argument("--stores", choices=("both", "sqlite", "postgres"), default="both")
+    asked, chosen = parser.parse_known_args(arguments)
     begun = time.monotonic()
-    soak = arguments[:1] == ["--soak"]
-    chosen = arguments[1:] if soak else arguments
-    length = "soak" if soak else "not soak"
+    outcomes = []
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends this ends what it started, too
     session.begin()
     try:
         _get_browser()
-        plain = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
-        on_sqlite = _run("SQLite", ["-m", length, *chosen], plain)
-        on_postgres = _run("PostgreSQL and Redis", ["-m", f"{length} and not ({ONCE})", *chosen], plain | _stores())
+        for run in (_on_sqlite, _on_postgres):
+            if asked.stores in {"both", run.__name__.removeprefix("_on_")}:
+                outcomes.append(run("soak" if asked.soak else "not soak", chosen))
     except (Stop, postgres.NoPostgres, redis.NoRedis) as stop:
         print(stop, file=sys.stderr)
         return 1
@@ -49,7 +54,16 @@ def main(arguments: list[str]) -> int:
         return 130
     finally:
         session.end()
-    return _conclude([on_sqlite, on_postgres], time.monotonic() - begun, narrowed=bool(chosen))
+    return _conclude(outcomes, time.monotonic() - begun, narrowed=bool(chosen))
+
+
+def _on_sqlite(length: str, chosen: list[str]) -> Outcome:
+    plain = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
+    return _run("SQLite", ["-m", length, *chosen], plain)
+
+
+def _on_postgres(length: str, chosen: list[str]) -> Outcome:
+    return _run("PostgreSQL and Redis", ["-m", f"{length} and not ({ONCE})", *chosen], {**os.environ, **_stores()})
 
 
 def _stores() -> dict[str, str]:
@@ -81,9 +95,13 @@ def _run(stores: str, arguments: list[str], environment: dict[str, str]) -> Outc
     command = [sys.executable, "-m", "pytest", *workers, *colour, *arguments]
     outcome = Outcome()
     with subprocess.Popen(command, cwd=python_env.ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        for line in process.stdout or ():
-            print(line, end="", flush=True)
-            _note(COLOURS.sub("", line).strip(), stores, outcome)
+        try:
+            for line in process.stdout or ():
+                print(line, end="", flush=True)
+                _note(COLOURS.sub("", line).strip(), stores, outcome)
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)
+            raise
     outcome.code = process.returncode
     return outcome
 
@@ -104,7 +122,7 @@ def _conclude(outcomes: list[Outcome], seconds: float, *, narrowed: bool) -> int
     codes = [outcome.code for outcome in outcomes if outcome.code not in accepted]
     if narrowed and all(outcome.code == NOTHING_RAN for outcome in outcomes):
         codes = [NOTHING_RAN]
-    print("\n== both ==")
+    print("\n== all ==")
     for complaint in (line for outcome in outcomes for line in outcome.complaints):
         print(complaint)
     totals = {kind: sum(outcome.counts.get(kind, 0) for outcome in outcomes) for kind in ORDER}
