@@ -179,7 +179,13 @@ def admit_person(*, actor: Actor, email: str, name: str, issuer: str, subject: s
         person.set_unusable_password()
         person.save(force_insert=True)
         trail.target = person
-        trail.after = {"email": email, "name": person.name, "status": person.status, "issuer": issuer, "subject": subject}
+        trail.after = {
+            "email": email,
+            "name": person.name,
+            "status": person.status,
+            "issuer": issuer,
+            "subject": subject,
+        }
         trail.changed("user", person.pk)
     return person
 

@@ -18,9 +18,10 @@ def create_team(*, actor: Actor, slug: str, name: str, cost_centre_code: str = "
     demand(actor, "teams.manage")
     slug, name = check_slug(slug), check_name(name)
     with recorded(actor, "team:create") as trail:
-        if Team.objects.filter(slug=slug).exists():
+        centre = cost_centre(cost_centre_code)
+        team, made = Team.objects.get_or_create(slug=slug, defaults={"name": name, "cost_centre": centre})
+        if not made:
             raise PeopleRefused(f'There is a team "{slug}" already. Choose another short name.')
-        team = Team.objects.create(slug=slug, name=name, cost_centre=cost_centre(cost_centre_code))
         trail.target, trail.team_id, trail.after = team, team.pk, picture(team)
         trail.changed("team", team.pk)
     return team
@@ -69,7 +70,8 @@ def set_member(
     if role not in Membership.Role.values:
         raise PeopleRefused(f'"{role}" is no role in a team. Use {" or ".join(Membership.Role.values)}.')
     with recorded(actor, "member:set", person, team_id=team.pk) as trail:
-        held = Membership.objects.select_for_update().filter(team=team, user=person).first()
+        Team.objects.select_for_update(no_key=True).get(pk=team.pk)  # one change of its members at a time
+        held = Membership.objects.filter(team=team, user=person).first()
         origin = stronger(held.source if held else None, source)
         pinned = origin != source and source == Source.SSO
         if held and (pinned or (held.role, held.source) == (role, origin)):

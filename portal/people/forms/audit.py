@@ -43,7 +43,12 @@ class AuditFilter(forms.Form):
     @property
     def events(self) -> list[str]:
         """Return the events there are, for the list that the field offers."""
-        return sorted({event.partition(":")[2] for event in AuditEvent.objects.order_by().values_list("event", flat=True).distinct()})
+        return sorted(
+            {
+                event.partition(":")[2]
+                for event in AuditEvent.objects.order_by().values_list("event", flat=True).distinct()
+            }
+        )
 
 
 def read_day(text: object) -> date | None:

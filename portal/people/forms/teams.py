@@ -8,7 +8,9 @@ from portal.people.models import Membership, Team, User
 class NewTeam(forms.Form):
     name = forms.CharField(max_length=200)
     slug = forms.SlugField(
-        label="Short name", max_length=64, help_text="Small letters, digits and hyphens, such as search. It stays as it is."
+        label="Short name",
+        max_length=64,
+        help_text="Small letters, digits and hyphens, such as search. It stays as it is.",
     )
     cost_centre = forms.CharField(
         max_length=64, required=False, help_text="Where this team's spend is charged, such as CC-100."
@@ -38,11 +40,14 @@ class NewMember(forms.Form):
     def clean_email(self) -> str:
         email: str = self.cleaned_data["email"]
         if not self._may_invite and not User.objects.with_email(email).exists():
-            raise forms.ValidationError("Nobody has signed in with this address yet. Ask a platform admin to invite them.")
+            raise forms.ValidationError(
+                "Nobody has signed in with this address yet. Ask a platform admin to invite them."
+            )
         return email
 
 
 class MemberRole(forms.Form):
     role = forms.ChoiceField(
-        choices=Membership.Role.choices, help_text="A lead manages members and keys of the team, and decides on its requests."
+        choices=Membership.Role.choices,
+        help_text="A lead manages members and keys of the team, and decides on its requests.",
     )

@@ -1,7 +1,7 @@
 """Somebody comes back from the company's sign-in: who they are to Atrium, and whether they may come in."""
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from portal.people.actions.people import activate_person, admit_person, refresh_profile
 from portal.people.actions.rules import PeopleRefused
@@ -24,6 +24,13 @@ def arrive(identity: Identity, actor: Actor) -> User:
 
     Raises SignInRefused. Runs at every company sign-in.
     """
+    try:
+        return settled(identity, actor)
+    except IntegrityError:  # the same person came in by another tab in this very moment
+        return settled(identity, actor)
+
+
+def settled(identity: Identity, actor: Actor) -> User:
     with transaction.atomic():
         person = known(identity) or invited(identity, actor) or stranger(identity, actor)
         if person.status == User.Status.BLOCKED:
@@ -31,7 +38,8 @@ def arrive(identity: Identity, actor: Actor) -> User:
                 "blocked", "Your account is blocked", "A platform admin closed your place in Atrium; your keys do not work either.",
                 "Ask a platform admin to open it again, then sign in.",
             )  # fmt: skip
-        refresh_profile(actor=actor, person=person, name=identity.name, email=identity.email if identity.email_verified else "")
+        email = identity.email if identity.email_verified else ""
+        refresh_profile(actor=actor, person=person, name=identity.name, email=email)
         apply_groups(actor=actor, person=person, groups=identity.groups)
     person.refresh_from_db()
     return person
@@ -48,18 +56,25 @@ def invited(identity: Identity, actor: Actor) -> User | None:
     if person is None or person.status == User.Status.BLOCKED:
         return person
     if person.subject or person.status != User.Status.INVITED:
-        raise SignInRefused(
-            "email_taken", "This e-mail address belongs to another account",
-            f"Company sign-in says you are {identity.email}, and Atrium knows that address under another identity.",
-            "Ask a platform admin: they can see both, and your company's sign-in can send another address.",
-        )  # fmt: skip
+        raise taken(identity)
     if not (settings.OIDC_TRUST_EMAIL and identity.email_verified):
         raise SignInRefused(
             "email_unverified", "Your invitation could not be matched",
             f"{identity.email} is invited, and company sign-in did not confirm that this address is yours.",
             "Ask a platform admin to have the address verified at the identity provider.",
         )  # fmt: skip
-    return activate_person(actor=actor, person=person, issuer=identity.issuer, subject=identity.subject)
+    try:
+        return activate_person(actor=actor, person=person, issuer=identity.issuer, subject=identity.subject)
+    except PeopleRefused:  # another identity was quicker
+        raise taken(identity) from None
+
+
+def taken(identity: Identity) -> SignInRefused:
+    return SignInRefused(
+        "email_taken", "This e-mail address belongs to another account",
+        f"Company sign-in says you are {identity.email}, and Atrium knows that address under another identity.",
+        "Ask a platform admin: they can see both, and your company's sign-in can send another address.",
+    )  # fmt: skip
 
 
 def stranger(identity: Identity, actor: Actor) -> User:

@@ -14,7 +14,11 @@ from portal.people.identity.groups import BadGroupMap, read_group_map
 def provider_is_safe(**_: Any) -> list[CheckMessage]:
     """portal.E020: tokens and the client's secret travel to the provider by TLS."""
     parts = urlsplit(settings.OIDC_ISSUER)
-    if not settings.OIDC_ISSUER or (parts.scheme == "https" and parts.hostname) or on_this_machine(parts.hostname or ""):
+    if (
+        not settings.OIDC_ISSUER
+        or (parts.scheme == "https" and parts.hostname)
+        or on_this_machine(parts.hostname or "")
+    ):
         return []
     return [Error(f"OIDC_ISSUER is {settings.OIDC_ISSUER}: sign-in would travel in the clear.",
                   hint="Use the https:// address of the identity provider.", id="portal.E020")]  # fmt: skip
@@ -33,5 +37,9 @@ def group_map_is_readable(**_: Any) -> list[CheckMessage]:
     try:
         read_group_map(settings.OIDC_GROUP_MAP)
     except BadGroupMap as error:
-        return [Error(str(error) + ".", hint='Such as "ai-admins=role:platform_admin, search=team:search".', id="portal.E021")]
+        return [
+            Error(
+                str(error) + ".", hint='Such as "ai-admins=role:platform_admin, search=team:search".', id="portal.E021"
+            )
+        ]
     return []

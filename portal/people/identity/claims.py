@@ -64,10 +64,17 @@ def groups_of(claim: object) -> frozenset[str]:
 def check_moment(claims: Mapping[str, Any], state: Mapping[str, Any]) -> None:
     """Raise OAuth2Error unless the token answers this very sign-in (nonce), newly proven where that was asked (auth_time)."""
     expected, given = state.get("nonce"), claims.get("nonce")
-    if not isinstance(expected, str) or not isinstance(given, str) or not hmac.compare_digest(expected.encode(), given.encode()):
+    if (
+        not isinstance(expected, str)
+        or not isinstance(given, str)
+        or not hmac.compare_digest(expected.encode(), given.encode())
+    ):
         raise OAuth2Error("the nonce is not the one of this sign-in")
     if not state.get("fresh"):
         return
     proven = claims.get("auth_time")
-    if not isinstance(proven, int | float) or not state["started_at"] - CLOCKS_DIFFER_S <= proven <= time.time() + CLOCKS_DIFFER_S:
+    if (
+        not isinstance(proven, int | float)
+        or not state["started_at"] - CLOCKS_DIFFER_S <= proven <= time.time() + CLOCKS_DIFFER_S
+    ):
         raise OAuth2Error("a new sign-in was asked for (max_age=0), and auth_time does not show one")

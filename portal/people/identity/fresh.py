@@ -43,7 +43,9 @@ def requires_fresh_sign_in(view: View) -> View:
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if is_fresh(request):
             return view(request, *args, **kwargs)
-        return redirect(f"{reverse('account_reauthenticate')}?{urlencode({REDIRECT_FIELD_NAME: request.get_full_path()})}")
+        return redirect(
+            f"{reverse('account_reauthenticate')}?{urlencode({REDIRECT_FIELD_NAME: request.get_full_path()})}"
+        )
 
     return guarded
 
@@ -51,7 +53,9 @@ def requires_fresh_sign_in(view: View) -> View:
 def safe_next(request: HttpRequest, default: str = "") -> str:
     """Return the page of ours that the request names as next one, else `default`."""
     wanted = request.POST.get(REDIRECT_FIELD_NAME) or request.GET.get(REDIRECT_FIELD_NAME) or ""
-    allowed = url_has_allowed_host_and_scheme(wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure())
+    allowed = url_has_allowed_host_and_scheme(
+        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
     return wanted if wanted and allowed else default
 
 
@@ -86,7 +90,9 @@ def ask_again(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and proven:
         mark_fresh(request)
         return redirect(onward)
-    company = {"name": settings.OIDC_NAME, "url": reverse("openid_connect_login", args=["company"])} if by_company else None
+    company = (
+        {"name": settings.OIDC_NAME, "url": reverse("openid_connect_login", args=["company"])} if by_company else None
+    )
     context = {
         "form": form, "company": company, "one_click": settings.DEMO and not form and not company,
         "redirect_field_name": REDIRECT_FIELD_NAME, "redirect_field_value": onward,

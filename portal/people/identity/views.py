@@ -63,5 +63,8 @@ def provider_or_404(request: HttpRequest, provider_id: str):  # type: ignore[no-
 
 def provider_is_away(request: HttpRequest, error: Exception) -> HttpResponse:
     """Say that the provider's own description could not be read."""
-    log.warning("company sign-in: the provider cannot be used: %s", error if isinstance(error, OAuth2Error) else type(error).__name__)
+    log.warning(
+        "company sign-in: the provider cannot be used: %s",
+        error if isinstance(error, OAuth2Error) else type(error).__name__,
+    )
     return render(request, "people/provider_away.html", status=503)

@@ -21,7 +21,9 @@ PER_PAGE = 50
 def team_list(request: HttpRequest) -> HttpResponse:
     viewer = current_viewer(request)
     rows = Team.objects.visible_to(viewer).matching(request.GET.get("q", "").strip()).with_counts()
-    page = Paginator(rows.select_related("cost_centre").order_by("name", "pk"), PER_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(rows.select_related("cost_centre").order_by("name", "pk"), PER_PAGE).get_page(
+        request.GET.get("page")
+    )
     context = {"page": page, "may_create": viewer.allows("teams.manage"), "all_teams": viewer.allows("people.view")}
     return render(request, "people/team_list.html", context)
 
@@ -72,7 +74,11 @@ def team_edit(request: HttpRequest, team_id: str) -> HttpResponse:
     def change() -> None:
         given = form.cleaned_data
         change_team(
-            actor=actor_of(request), team=team, name=given["name"], cost_centre_code=given["cost_centre"], status=given["status"]
+            actor=actor_of(request),
+            team=team,
+            name=given["name"],
+            cost_centre_code=given["cost_centre"],
+            status=given["status"],
         )
 
     if request.method == "POST" and carried_out(form, change):

@@ -70,7 +70,9 @@ def user_roles(request: HttpRequest, user_id: str) -> HttpResponse:
     ):
         messages.success(request, f"The roles of {person.label} are as you set them.")
         return redirect("people-user-detail", person.pk)
-    return render(request, "people/user_roles.html", {"form": form, "person": person}, status=422 if form.errors else 200)
+    return render(
+        request, "people/user_roles.html", {"form": form, "person": person}, status=422 if form.errors else 200
+    )
 
 
 @requires("people.manage")
@@ -83,7 +85,9 @@ def user_block(request: HttpRequest, user_id: str) -> HttpResponse:
     ):
         messages.success(request, f"{person.label} is blocked: signed out, and their keys are refused.")
         return redirect("people-user-detail", person.pk)
-    return render(request, "people/user_block.html", {"form": form, "person": person}, status=422 if form.errors else 200)
+    return render(
+        request, "people/user_block.html", {"form": form, "person": person}, status=422 if form.errors else 200
+    )
 
 
 @requires("people.manage")
