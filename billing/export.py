@@ -67,9 +67,9 @@ class _Line:
         return text
 
 
-def csv_lines(head: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
-    """Yield the lines of a CSV file (RFC 4180), formulas escaped, true and false in lower case."""
-    writer = csv.writer(_Line())
+def csv_lines(head: Iterable[str], rows: Iterable[Iterable[object]], end: str = "\r\n") -> Iterator[str]:
+    """Yield the lines of a CSV file (RFC 4180, but for another `end`), formulas escaped, true and false in lower case."""
+    writer = csv.writer(_Line(), lineterminator=end)
     yield writer.writerow(head)
     for row in rows:
         cells = (str(cell).lower() if isinstance(cell, bool) else harmless(cell) for cell in row)

@@ -47,7 +47,8 @@ def test_the_columns_are_exactly_these_and_named(known) -> None:
     UsageEventFactory(
         **known, request_id="req_1", at=at, cached_tokens=5, cost_nano_usd=123_456_789_012, estimated=True
     )
-    head, line = usage().splitlines()
+    head, line, rest = usage().split("\n")
+    assert rest == ""
     assert head == COLUMNS
     assert line == (
         "req_1,2026-11-10T12:30:00Z,search,member@example.com,key_a,bot,chat-small,gpt-4o-mini,acme,200,100,5,20,"

@@ -40,7 +40,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         rows = export.rows_of(events)
         if options["format"] == "csv":
-            for line in export.csv_lines(export.COLUMNS, rows):
+            for line in export.csv_lines(export.COLUMNS, rows, end="\n"):
                 self.stdout.write(line, ending="")
             return
         between = "[\n"
