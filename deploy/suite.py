@@ -102,7 +102,9 @@ def _run(stores: str, arguments: list[str], environment: dict[str, str]) -> Outc
         except KeyboardInterrupt:
             process.send_signal(signal.SIGINT)
             raise
-    outcome.code = process.returncode
+    outcome.code = process.returncode if process.returncode >= 0 else 128 - process.returncode
+    if outcome.code not in {0, 1, NOTHING_RAN}:
+        outcome.complaints.append(f"ERROR pytest itself ended with {outcome.code}  [{stores}]")
     return outcome
 
 
