@@ -13,16 +13,20 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 CLOCKS_DIFFER_S = 60
+VERIFIED = {"true": True, "false": False}  # some providers send words
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A person as their provider knows them. `email` is empty when none was sent."""
+    """A person as their provider knows them. `email` is empty when none was sent.
+
+    `email_verified`: None where the provider does not say, as some companies' do not.
+    """
 
     issuer: str
     subject: str
     email: str
-    email_verified: bool
+    email_verified: bool | None
     name: str
     groups: frozenset[str]
 
@@ -38,7 +42,7 @@ def identity_of(claims: Mapping[str, Any]) -> Identity:
         issuer=str(claims["iss"]),
         subject=subject,
         email=email if isinstance(email, str) and is_address(email) else "",
-        email_verified=claims.get("email_verified") in (True, "true"),
+        email_verified=VERIFIED.get(str(claims.get("email_verified")).lower()),
         name=name if isinstance(name, str) else "",
         groups=groups_of(claims.get(settings.OIDC_GROUPS_CLAIM)),
     )

@@ -199,6 +199,20 @@ def test_unusual_truths_are_believed(client: Client, liar: Liar, truth: str) -> 
     assert is_signed_in(client)
 
 
+@pytest.mark.parametrize(
+    ("said", "comes_in"), [(True, True), ("true", True), (None, True), (False, False), ("false", False)]
+)
+def test_an_address_that_may_be_somebody_elses_admits_nobody(
+    client: Client, liar: Liar, said: object, comes_in: bool
+) -> None:
+    """Whoever is made lead by e-mail must not be a stranger who wrote that address into a profile."""
+    liar.claims["email_verified"] = said
+    response = sign_in(client, liar)
+    assert is_signed_in(client) == comes_in
+    assert User.objects.exists() == comes_in
+    assert comes_in or "Your e-mail address is not confirmed" in response.content.decode()
+
+
 DOCUMENTS = {
     "another issuer": {"issuer": "https://elsewhere.example"},
     "no keys": {"jwks_uri": None},
