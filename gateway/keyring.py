@@ -77,7 +77,7 @@ class KeyRing:
     def evict(self, kind: Kind, id: str, revision: int) -> None:
         """Forget every entry of this key, user or team: row `revision` of the feed named it."""
         if self._loads:
-            self._moved[kind, id] = max(revision, self._moved.get((kind, id), -1))
+            self._note_moved(kind, id, revision)
         if kind == "key":
             self._keys_moved = max(revision, self._keys_moved)
             self.drop_negatives()
@@ -118,6 +118,12 @@ class KeyRing:
             self._moved.clear()
         if not task.cancelled():
             task.exception()  # whoever waits gets it; nobody may be waiting any more
+
+    def _note_moved(self, kind: Kind, id: str, revision: int) -> None:
+        if len(self._moved) >= self._max_entries:  # loads never paused: let those under way read again
+            self._moved.clear()
+            self._cleared += 1
+        self._moved[kind, id] = max(revision, self._moved.get((kind, id), -1))
 
     async def _load(self, digest: bytes) -> KeyEntry | None:
         """Ask the loader; read again while the feed has moved past what the read saw."""

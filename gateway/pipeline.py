@@ -82,7 +82,10 @@ async def _body(call: Call, runtime: Runtime) -> bytes:
     watch, idle_s = call.watch, limits.body_idle_s
     body = await watch.body(call.client.read(limits.max_body_bytes, lambda: watch.extend(idle_s)), idle_s)
     encoding = call.headers.get(b"content-encoding")
-    return body if encoding is None else decode_body(body, encoding.decode("latin-1"), limits.max_body_bytes)
+    if encoding is None:
+        return body
+    # off the loop, since a small body may unpack to many megabytes
+    return await asyncio.to_thread(decode_body, body, encoding.decode("latin-1"), limits.max_body_bytes)
 
 
 async def _fail(call: Call, error: GatewayError, runtime: Runtime) -> None:

@@ -1,6 +1,7 @@
 """A gateway on a real socket: uvicorn in a thread, stores in memory, a fake upstream behind it."""
 
 import asyncio
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -20,11 +21,12 @@ from gateway.tokens import TokenCounter
 from gateway.upstream import AiohttpUpstream
 from tests.factories import gateway as make
 
+TLS = ssl.create_default_context()  # takes 0.1 s to make, and nothing here speaks TLS
 HELLO = [{"role": "user", "content": "Say hello."}]
 
 
 class LiveGateway:
-    """Use as a context manager. `client` is an httpx client with a valid key; `openai()` makes the official SDK's."""
+    """Use as a context manager. `client` has a valid key, `stranger` none; `openai()` makes the official SDK's client."""
 
     def __init__(
         self,
@@ -48,7 +50,7 @@ class LiveGateway:
             money=self.money,
             rates=self.rates,
             journal=self.journal,
-            upstream=AiohttpUpstream(),
+            upstream=AiohttpUpstream(TLS),
             tokens=self.tokens,
             incarnation="gw_test",
             snapshot=make.snapshot(self.models, [self.team], quotas),
@@ -75,6 +77,7 @@ class LiveGateway:
         port = self._server.servers[0].sockets[0].getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         self.client = self.http(self.secret)
+        self.stranger = self.http("")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -85,8 +88,9 @@ class LiveGateway:
         self.tokens.close()
 
     def http(self, secret: str) -> httpx.Client:
-        """Return an HTTP client that sends `secret`."""
-        client = httpx.Client(base_url=self.url, headers={"authorization": f"Bearer {secret}"}, timeout=20)
+        """Return an HTTP client that sends `secret`, or none if it is empty."""
+        headers = {"authorization": f"Bearer {secret}"} if secret else {}
+        client = httpx.Client(base_url=self.url, headers=headers, timeout=20, verify=TLS)
         self._clients.append(client)
         return client
 

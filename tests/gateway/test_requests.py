@@ -145,7 +145,7 @@ def test_a_body_that_does_not_come_is_given_up(start_gateway: StartGateway) -> N
 
 def test_strangers_are_refused_before_their_body_is_read(start_gateway: StartGateway) -> None:
     gateway = start_gateway()
-    answer = httpx.post(f"{gateway.url}/v1/chat/completions", content=b"not json", timeout=10)
+    answer = gateway.stranger.post("/v1/chat/completions", content=b"not json")
     assert error_of(answer)[:2] == (401, "missing_key")
 
 
@@ -181,7 +181,7 @@ def test_every_route_answers_its_method_and_no_other(gateway: LiveGateway, endpo
         else:
             assert (answer.status_code, answer.json()["error"]["code"]) == (405, "method_not_allowed")
             assert answer.headers["allow"].startswith(endpoint.method)
-    options = httpx.options(gateway.url + path)
+    options = gateway.stranger.options(path)
     assert (options.status_code, options.content) == (204, b"")
     assert "access-control-allow-origin" not in options.headers
     if endpoint.method == "GET":
