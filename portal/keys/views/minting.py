@@ -51,5 +51,7 @@ def live(request: HttpRequest, key_id: str) -> HttpResponse:
 
 def seen(key: Key) -> bool:
     """Say whether the key was used with its newest secret."""
-    waiting = key.secrets.filter(status=KeySecret.Status.PENDING).exists()
-    return key.last_used_at is not None and not waiting
+    newest, *older = key.secrets.order_by("-created_at")[:2]
+    if key.last_used_at is None or newest.status == KeySecret.Status.PENDING:
+        return False
+    return not older or key.last_used_at >= newest.created_at

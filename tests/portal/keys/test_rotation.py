@@ -139,6 +139,19 @@ def test_emergency_rotation_is_immediate(team: Team, owner: User) -> None:
     assert [works(old), works(pending), works(new)] == [False, False, True]
 
 
+def test_the_live_panel_waits_for_the_new_secret(team: Team, owner: User) -> None:
+    key, _ = minted(owner, team)
+    client, live = fresh(owner), reverse("keys-key-live", args=[key.pk])
+    for when in ("now", "overlap"):
+        Key.objects.update(last_used_at=timezone.now())
+        assert "We saw your first call" in text(client.get(live))
+        page = text(client.post(reverse("keys-key-rotate", args=[key.pk]), {"when": when}))
+        assert "hx-get" in text(client.get(live))
+        use(SECRET.findall(page)[0])
+        Key.objects.update(last_used_at=timezone.now())
+        assert "We saw your first call" in text(client.get(live))
+
+
 def test_rotation_asks_who_sits_there(team: Team, owner: User) -> None:
     key, _ = minted(owner, team)
     url = reverse("keys-key-rotate", args=[key.pk])
