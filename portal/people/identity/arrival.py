@@ -79,7 +79,7 @@ def taken(identity: Identity) -> SignInRefused:
 
 def stranger(identity: Identity, actor: Actor) -> User:
     """Admit somebody new as an employee without teams, unless their provider says that the address may not be theirs."""
-    if identity.email_verified is False:
+    if identity.email and identity.email_verified is False:
         raise SignInRefused(
             "email_unverified", "Your e-mail address is not confirmed",
             f"Company sign-in says that {identity.email} may not be yours, and others are found here by their address.",

@@ -64,7 +64,10 @@ class CompanyOIDC(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allauth 
         if not isinstance(id_token, str):
             raise OAuth2Error("the provider sent no id_token; is the scope openid asked for?")
         verified = self.verify(id_token, app.client_id, token.token)
-        claims = {**self._userinfo(token.token, verified["sub"]), **verified}
+        more = self._userinfo(token.token, verified["sub"])
+        if "email" in verified and verified["email"] != more.get("email"):
+            more.pop("email_verified", None)  # it speaks of another address
+        claims = {**more, **verified}
         account = SocialAccount(provider=self.provider_id, uid=str(verified["sub"])[:191], extra_data=claims)
         return SocialLogin(user=User(), account=account, provider=self.get_provider())
 

@@ -213,6 +213,15 @@ def test_an_address_that_may_be_somebody_elses_admits_nobody(
     assert comes_in or "Your e-mail address is not confirmed" in response.content.decode()
 
 
+def test_what_userinfo_says_of_another_address_does_not_confirm_the_first(client: Client, liar: Liar) -> None:
+    UserFactory(email="boss@example.com", status="invited")
+    liar.claims["email"] = "boss@example.com"
+    liar.left_out.add("email_verified")
+    liar.userinfo = {"sub": "sub-1", "email": "mine@example.com", "email_verified": True}
+    assert "Your invitation could not be matched" in sign_in(client, liar).content.decode()
+    assert User.objects.get().status == "invited"
+
+
 DOCUMENTS = {
     "another issuer": {"issuer": "https://elsewhere.example"},
     "no keys": {"jwks_uri": None},
