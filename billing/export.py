@@ -1,6 +1,5 @@
-"""Usage as files: rows read in pages and written as they come, names looked up once, formulas made harmless."""
+"""Usage as files: rows read in pages and written as they come, names looked up once."""
 
-import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -30,7 +29,6 @@ NAMED: dict[int, Callable[[list[str]], Iterable[tuple[str, str]]]] = {
 }
 Names = dict[int, dict[str, str]]  # place in COLUMNS → id → name
 CHUNK = 1000
-RISKY = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def rows_of(events: QuerySet[UsageEvent]) -> Iterator[list[Any]]:
@@ -55,22 +53,7 @@ def name_rows(chunk: Sequence[tuple[Any, ...]], names: Names) -> Iterator[list[A
         yield values
 
 
-def harmless(value: object) -> object:
-    """Return a cell that no spreadsheet takes for a formula: numbers as they are, risky text behind an apostrophe."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(RISKY) else value
-
-
-class _Line:
-    """What `csv` writes to: it hands back each line."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
-def csv_lines(head: Iterable[str], rows: Iterable[Iterable[object]], end: str = "\r\n") -> Iterator[str]:
-    """Yield the lines of a CSV file (RFC 4180, but for another `end`), formulas escaped, true and false in lower case."""
-    writer = csv.writer(_Line(), lineterminator=end)
-    yield writer.writerow(head)
+def plain(rows: Iterable[Iterable[Any]]) -> Iterator[list[Any]]:
+    """Yield rows for a text file: true and false in lower case, as JSON writes them."""
     for row in rows:
-        cells = (str(cell).lower() if isinstance(cell, bool) else harmless(cell) for cell in row)
-        yield writer.writerow(cells)
+        yield [str(value).lower() if isinstance(value, bool) else value for value in row]

@@ -11,8 +11,9 @@ from billing.periods import PRESETS
 from billing.requests import attempts, named, slug_of
 from billing.rollup import data_until
 from billing.spend import events, tally
-from billing.views.spend import download
+from billing.views.spend import CSV
 from portal.people.access import current_viewer, requires
+from portal.people.streaming import csv_lines, streamed
 
 LISTED = ("team", "user", "key", "model")
 
@@ -49,7 +50,7 @@ def usage_csv(request: HttpRequest) -> StreamingHttpResponse:
     viewer = current_viewer(request)
     asked = asked_for(request.GET.dict(), viewer)
     rows = export.rows_of(events(viewer, asked.filters))
-    return download(export.csv_lines(export.COLUMNS, rows), "requests.csv")
+    return streamed(request, csv_lines(export.COLUMNS, export.plain(rows)), name="requests.csv", content_type=CSV)
 
 
 @requires("usage.own")

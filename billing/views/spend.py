@@ -1,12 +1,9 @@
 """Spend by page: one's own, a team's, everybody's."""
 
-from collections.abc import Iterator
-
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from billing.asking import GROUPS, asked_for
-from billing.export import csv_lines
 from billing.forms.filters import FilterForm, chips
 from billing.periods import PRESETS
 from billing.remaining import remaining_of
@@ -16,7 +13,9 @@ from billing.sheet import HEAD, sheet
 from billing.standing import named
 from portal.people.access import current_viewer, requires
 from portal.people.models import Team
+from portal.people.streaming import csv_lines, streamed
 
+CSV = "text/csv; charset=utf-8"
 MINE = {"model": "Model", "key": "Key"}
 TEAMS = {"user": "Person", "model": "Model", "key": "Key", "application": "Application"}
 
@@ -80,10 +79,5 @@ def spend_csv(request: HttpRequest) -> StreamingHttpResponse:
     """The figures of a spend page as a file: one row for each bucket of time and value of the dimension."""
     viewer = current_viewer(request)
     asked = asked_for(request.GET.dict(), viewer)
-    return download(csv_lines(HEAD, sheet(viewer, asked)), f"spend-by-{asked.group}.csv")
-
-
-def download(lines: Iterator[str], name: str) -> StreamingHttpResponse:
-    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    lines = csv_lines(HEAD, sheet(viewer, asked))
+    return streamed(request, lines, name=f"spend-by-{asked.group}.csv", content_type=CSV)

@@ -81,15 +81,20 @@ def test_finance_sees_everything_and_links_to_its_rows(world: World) -> None:
     assert "Data until" in html
 
 
-@pytest.mark.parametrize("group", ["team", "cost_centre", "model", "provider", "user", "key", "application"])
-@pytest.mark.parametrize("interval", ["day", "hour", "month"])
+@pytest.mark.parametrize(
+    ("group", "interval"),
+    [
+        ("team", "day"), ("cost_centre", "day"), ("model", "day"), ("provider", "day"), ("user", "day"), ("key", "day"),
+        ("application", "day"), ("team", "hour"), ("cost_centre", "hour"), ("application", "hour"), ("key", "month"),
+    ],
+)  # fmt: skip
 def test_every_figure_equals_the_requests_behind_it(world: World, group: str, interval: str) -> None:
     """Follow every link of a figure: the requests it leads to sum up to it, to the nano-USD."""
     html = page(world.finance, "billing-spend-dashboard", f"?period=7d&group={group}&interval={interval}")
     figures = re.findall(r'title="([\d.]+ USD)"><a href="(/spend/requests\?[^"]+)"', html)
     assert len(figures) >= 4
     client = signed_in(world.finance)
-    for exact, url in figures:
+    for exact, url in set(figures):
         assert total_of(unescape(client.get(url).content.decode())) == exact, url
         rows = csv.DictReader(io.StringIO(client.get(url.replace("requests?", "requests.csv?")).getvalue().decode()))
         nano = sum(int(row["cost_nano_usd"]) for row in rows)

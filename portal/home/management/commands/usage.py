@@ -1,5 +1,6 @@
 """`manage.py usage`: print usage events as CSV or JSON, as they are read."""
 
+import csv
 import json
 from typing import Any
 
@@ -10,6 +11,7 @@ from billing import export
 from billing.filters import DIMENSIONS, FilterError, resolve
 from billing.models import UsageEvent
 from billing.moments import MomentError, parse_end, parse_start
+from portal.people.streaming import cell
 
 TAKES = {
     "team": "slug",
@@ -40,8 +42,9 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         rows = export.rows_of(events)
         if options["format"] == "csv":
-            for line in export.csv_lines(export.COLUMNS, rows, end="\n"):
-                self.stdout.write(line, ending="")
+            writer = csv.writer(self.stdout, lineterminator="\n")
+            writer.writerow(export.COLUMNS)
+            writer.writerows([cell(value) for value in row] for row in export.plain(rows))
             return
         between = "[\n"
         for row in rows:
