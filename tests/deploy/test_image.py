@@ -34,6 +34,7 @@ def test_what_is_copied_is_enough(tmp_path: Path) -> None:
             else:
                 shutil.copy(ROOT / source, tmp_path / target)
     (tmp_path / "node_modules").symlink_to(ROOT / "node_modules")
+    (tmp_path / "data").mkdir()
     env = {"PATH": os.environ["PATH"], **SECRETS, "ATRIUM_DATA_DIR": str(tmp_path / "data"), "ATRIUM_DEMO": "1"}
     for command in (
         ["-m", "deploy.assets"],
