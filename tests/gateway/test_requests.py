@@ -143,6 +143,31 @@ def test_a_body_that_does_not_come_is_given_up(start_gateway: StartGateway) -> N
     until(lambda: gateway.idle)
 
 
+@pytest.mark.parametrize(
+    "lengths",
+    [
+        b"content-length: 5\r\ncontent-length: 6\r\n",
+        b"content-length: 5\r\ntransfer-encoding: chunked\r\n",
+        b"transfer-encoding: xchunked\r\n",
+        b"content-length: +5\r\n",
+        b"content-length : 5\r\n",
+    ],
+)
+def test_obfuscated_lengths_are_refused_and_the_connection_closed(
+    gateway: LiveGateway, upstream: FakeUpstream, lengths: bytes
+) -> None:
+    host, port = gateway.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {gateway.secret}\r\n".encode()
+        connection.sendall(head + lengths + b"\r\n" + b"0\r\n\r\nGET /v1/key HTTP/1.1\r\nhost: x\r\n\r\n")
+        answer = b""
+        while data := connection.recv(4096):
+            answer += data
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert not upstream.received
+
+
 def test_strangers_are_refused_before_their_body_is_read(start_gateway: StartGateway) -> None:
     gateway = start_gateway()
     answer = gateway.stranger.post("/v1/chat/completions", content=b"not json")
