@@ -16,7 +16,7 @@ def test_the_trail_is_filtered_read_and_exported(url: str, new_page: NewPage) ->
     sign_in(ada, url, "ada")
     secret = mint(erin, url, "seen by the auditor")
     ada.goto(f"{url}/people/audit")
-    ada.get_by_label("What", exact=True).fill("key:mint")
+    ada.locator("[name=event]").fill("key:mint")
     ada.get_by_label("Search the trail").fill("seen by the auditor")
     ada.get_by_role("button", name="Apply").click()
     ada.wait_for_url(lambda address: "event=key" in address and "auditor" in address)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.flows.steps import call, mint, sign_in
+from tests.flows.steps import sign_in
+from tests.screenshots.pages import PAGES, make_traffic
 from tests.services import session
 from tests.services.atrium import ROOT, Atrium
 from tests.services.browser import ARGUMENTS, MISSING, find_chromium
@@ -17,30 +18,7 @@ from tests.services.browser import ARGUMENTS, MISSING, find_chromium
 WIDTHS = {"wide": 1440, "narrow": 390}
 THEMES = ("light", "dark")
 
-PAGES: dict[str, dict[str, str]] = {
-    "stranger": {"sign-in": "/accounts/login/", "not-found": "/no-such-page"},
-    "erin": {
-        "home": "/", "models": "/catalog/models", "model": "/catalog/models/demo-chat",
-        "model-to-request": "/catalog/models/demo-chat-large",
-        "compare": "/catalog/models/compare?model=demo-chat&model=demo-chat-large",
-        "keys": "/keys", "mint": "/keys/new", "requests": "/requests",
-        "request": "/requests/new?kind=model&model=demo-chat-large", "usage": "/spend/mine", "calls": "/spend/requests",
-        "team": "/people/teams", "refused-page": "/people/audit",
-    },
-    "lea": {"home": "/", "inbox": "/inbox", "team-spend": "/spend/team", "teams": "/people/teams", "keys": "/keys"},
-    "finn": {
-        "home": "/", "spend": "/spend/", "spend-by-model": "/spend/?group=model", "budgets": "/spend/quotas",
-        "calls": "/spend/requests",
-    },
-    "pia": {
-        "home": "/", "providers": "/catalog/providers", "provider-add": "/catalog/providers/new", "models": "/catalog/admin/models",
-        "model-add": "/catalog/admin/models/new", "prices": "/catalog/prices", "people": "/people/users", "teams": "/people/teams",
-        "roles": "/people/roles",
-    },
-    "ada": {"home": "/", "audit": "/people/audit", "people": "/people/users", "keys": "/keys", "spend": "/spend/"},
-}  # fmt: skip
-
-README = {("erin", "models"): "models.png", ("erin", "request"): "request.png", ("finn", "spend"): "spend.png"}
+README = {("erin", "models"): "models.png", ("erin", "request-new"): "request.png", ("finn", "spend"): "spend.png"}
 
 
 @contextmanager
@@ -55,22 +33,6 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-def make_traffic(browser: Browser, url: str) -> None:
-    """Let there be something to see: a key, some calls, a request that waits for the lead."""
-    page = browser.new_page()
-    page.set_default_timeout(15_000)
-    sign_in(page, url, "erin")
-    secret = mint(page, url, "laptop")
-    for number in range(6):
-        call(url, secret, words=f"Explain budgets in {number + 2} sentences.")
-    call(url, secret, model="demo-chat-large")
-    page.goto(f"{url}/requests/new?kind=model&model=demo-chat-large")
-    page.locator("[name=reason]").fill("The support summaries need longer answers for the pilot with two customers.")
-    page.locator("main form button[type=submit]").last.click()
-    page.wait_for_timeout(3_000)  # the roll-up comes by
-    page.context.close()
-
-
 def shoot(page: Page, address: str, path: Path) -> None:
     """Open a page and save it whole."""
     page.goto(address, wait_until="networkidle")
@@ -82,14 +44,16 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--out", type=Path, default=ROOT / "var" / "screenshots")
     arguments.add_argument("--url", help="walk through this running demo instead of starting one")
+    arguments.add_argument("--only", choices=PAGES, help="one persona alone")
     chosen = arguments.parse_args()
     session.begin()
     server = None if chosen.url else Atrium(Path(tempfile.mkdtemp(prefix="atrium-screens-"))).start()
     try:
         with chromium() as browser:
             url = chosen.url or (server.base_url if server else "")
-            make_traffic(browser, url)
-            count = sum(walk(browser, url, persona, chosen.out) for persona in PAGES)
+            ids = make_traffic(browser, url)
+            wanted = [chosen.only] if chosen.only else list(PAGES)
+            count = sum(walk(browser, url, persona, chosen.out, ids) for persona in wanted)
     finally:
         if server:
             server.stop()
@@ -97,7 +61,7 @@ def main() -> None:
     print(f"{count} pictures in {chosen.out}; README's are in docs/img")  # noqa: T201 - a script says what it did
 
 
-def walk(browser: Browser, url: str, persona: str, out: Path) -> int:
+def walk(browser: Browser, url: str, persona: str, out: Path, ids: dict[str, str]) -> int:
     """Save every page of one persona; returns how many pictures."""
     made = 0
     folder = out / persona
@@ -105,14 +69,16 @@ def walk(browser: Browser, url: str, persona: str, out: Path) -> int:
     for theme in THEMES:
         for name_of_width, width in WIDTHS.items():
             context = browser.new_context(
-                viewport={"width": width, "height": 900}, color_scheme=theme, reduced_motion="reduce"  # type: ignore[arg-type]
+                viewport={"width": width, "height": 900},
+                color_scheme=theme,
+                reduced_motion="reduce",  # type: ignore[arg-type]
             )
             page = context.new_page()
             page.set_default_timeout(15_000)
             if persona != "stranger":
                 sign_in(page, url, persona)
             for name, path in PAGES[persona].items():
-                shoot(page, url + path, folder / f"{name}-{name_of_width}-{theme}.png")
+                shoot(page, url + path.format_map(ids), folder / f"{name}-{name_of_width}-{theme}.png")
                 made += 1
                 if (theme, name_of_width) == ("light", "wide") and (persona, name) in README:
                     (ROOT / "docs" / "img").mkdir(exist_ok=True)
