@@ -1,7 +1,5 @@
 """What views do with every form: take what was posted, and say what an action refused."""
 
-from typing import Any
-
 from django import forms
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, QueryDict
@@ -14,6 +12,9 @@ def posted(request: HttpRequest) -> QueryDict | None:
 
 def show_refusal(form: forms.BaseForm, refused: ValidationError) -> None:
     """Add an action's words to the fields they are about, and to the whole form where it has no such field."""
-    by_field: dict[str, Any] = refused.message_dict if hasattr(refused, "error_dict") else {"": refused.messages}
-    for field, words in by_field.items():
-        form.add_error(field if field in form.fields else None, words)
+    by_field: dict[str, list[ValidationError]] = getattr(refused, "error_dict", {"": [refused]})
+    for field, mistakes in by_field.items():
+        for mistake in mistakes:
+            taken = mistake.code == "unique" and field in form.fields
+            words = f"This {form[field].label.lower()} is taken. Choose another." if taken else mistake.messages
+            form.add_error(field if field in form.fields else None, words)
