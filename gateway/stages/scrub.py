@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-_LIKE_A_KEY = re.compile(r"\b(?:AIza|(?:sk|pk|gsk|xai|hf|r8|key|Bearer)[-_ ])[A-Za-z0-9*_\-.]{8,}")
+_LIKE_A_KEY = re.compile(r"\b(?:AIza|Bearer |(?:sk|pk|gsk|xai|hf|r8)[-_])[A-Za-z0-9*_\-.]{8,}")
 _MASK = "[credential]"
 
 
