@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from tests.services import session
+from tests.services import redis, session
 
 SECRETS = {
     "SECRET_KEY": "test-secret-key-of-fifty-characters-or-more-0123456789",
@@ -46,7 +46,8 @@ def data_dir() -> Path:
 
 def in_process() -> dict[str, str]:
     """Return what the process that runs the tests sets before Django's settings are read."""
-    return {**SECRETS, "ATRIUM_DATA_DIR": str(data_dir())}
+    stores = {"REDIS_URL": redis.fresh_redis()} if on_postgres() else {}  # one each, as workers run side by side
+    return {**SECRETS, "ATRIUM_DATA_DIR": str(data_dir()), **stores}
 
 
 def of_processes() -> dict[str, str]:
