@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -17,12 +18,17 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 CLIENT, SECRET, ACCESS = "atrium", "made-up-client-secret-for-tests", "made-up-access-token"
 
 
+@cache
+def rsa_key(name: str) -> rsa.RSAPrivateKey:
+    """Return the key of that name, made once: making one takes long."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
 class Liar:
     """Honest as long as nothing is set. `claims`, `header`, `sign`, `userinfo`, `document`, `token` replace what it says."""
 
     def __init__(self) -> None:
-        self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        self.other_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self.key, self.other_key = rsa_key("listed"), rsa_key("not listed")
         self.curve_key = ec.generate_private_key(ec.SECP256R1())
         self.claims: dict[str, Any] = {}
         self.left_out: set[str] = set()

@@ -16,6 +16,7 @@ from portal.people.access import requires
 from portal.people.actions.people import note_sign_in
 from portal.people.audit import Actor, address_of
 from portal.people.identity.fresh import mark_fresh, safe_next
+from portal.people.identity.policy import leads_to_provider
 from portal.people.models import User
 from portal.people.permissions import PUBLIC
 
@@ -41,7 +42,7 @@ class SignInView(LoginView):  # type: ignore[misc]  # allauth is untyped
         }
 
 
-sign_in = requires(PUBLIC)(SignInView.as_view())
+sign_in = requires(PUBLIC)(leads_to_provider(SignInView.as_view()))
 
 
 @requires(PUBLIC)

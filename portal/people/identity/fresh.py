@@ -18,6 +18,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from portal.people.access import current_viewer, requires
+from portal.people.identity.policy import leads_to_provider
 from portal.people.models import User
 from portal.people.permissions import SIGNED_IN
 
@@ -78,6 +79,7 @@ class PasswordAgain(forms.Form):
 
 
 @requires(SIGNED_IN)
+@leads_to_provider
 @sensitive_post_parameters("password")
 @require_http_methods(["GET", "POST"])
 def ask_again(request: HttpRequest) -> HttpResponse:

@@ -57,6 +57,16 @@ def is_signed_in(client: Client) -> bool:
     return client.get("/people/roles").status_code == 200
 
 
+def test_pages_that_lead_to_the_provider_may_send_a_form_there(client: Client, liar: Liar, settings) -> None:
+    def form_action(path: str) -> str:
+        policy = client.get(path).headers["content-security-policy"]
+        return next(part.strip() for part in policy.split(";") if "form-action" in part)
+
+    assert form_action("/accounts/login/") == "form-action 'self' https:"
+    settings.OIDC_ISSUER = ""
+    assert form_action("/accounts/login/") == "form-action 'self'"
+
+
 def test_an_honest_answer_signs_in(client: Client, liar: Liar) -> None:
     assert sign_in(client, liar, next="/people/roles").headers["location"] == "/people/roles"
     assert is_signed_in(client)
