@@ -30,6 +30,7 @@ SUMMED = (
 COUNTED = ("requests", "errors", "estimated")
 MEASURES = (*COUNTED, *SUMMED)
 BATCH = 2000  # dirty rows looked at together
+TOGETHER = 24  # hours after which their marks go
 IDLE_STAMP = timedelta(seconds=10)
 PATIENCE_S = 20.0
 
@@ -47,14 +48,18 @@ def roll_up(patience_s: float = PATIENCE_S) -> int:
         if not dirty:
             _stamp(began)
             return done
-        hours = sorted({hour for _, hour in dirty})
-        try:
-            _write_hours(hours)
-            _write_days(sorted({day for hour in hours for day in days_of_hour(hour)}))
-        except OvertakenError:
-            return done
-        DirtyHour.objects.filter(id__in=[one for one, _ in dirty]).delete()
-        done += len(hours)
+        marks: dict[datetime, list[int]] = {}
+        for one, hour in dirty:
+            marks.setdefault(hour, []).append(one)
+        hours = sorted(marks, reverse=True)  # what people look at now comes first, a backlog after it
+        for some in (hours[n : n + TOGETHER] for n in range(0, len(hours), TOGETHER)):
+            try:
+                _write_hours(some)
+                _write_days({day for hour in some for day in days_of_hour(hour)})
+            except OvertakenError:
+                return done
+            DirtyHour.objects.filter(id__in=[one for hour in some for one in marks[hour]]).delete()
+            done += len(some)
     return done
 
 
