@@ -2,12 +2,15 @@
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 
 from billing.remaining import remaining_of
+from gateway.keyformat import PATTERN
 from portal.keys import sheet
+from portal.keys.actions.secrets import SHOWN
 from portal.keys.forms.search import SearchForm
 from portal.keys.models import Key
 from portal.people.access import current_viewer, requires
@@ -18,7 +21,13 @@ PER_PAGE = 50
 @requires("keys.own")
 @require_GET
 def key_list(request: HttpRequest) -> HttpResponse:
-    """Own keys; with `whose=all` every key that this person may look at."""
+    """Own keys; with `whose=all` every key that this person may look at.
+
+    Who pastes a whole secret finds its key by its beginning: the secret goes into no page and no further link.
+    """
+    words = request.GET.get("q", "").strip()
+    if PATTERN.match(words):
+        return redirect(f"{request.path}?{urlencode({'q': words[:SHOWN], 'whose': request.GET.get('whose', '')})}")
     viewer = current_viewer(request)
     form = SearchForm(
         request.GET,
