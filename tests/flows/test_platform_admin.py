@@ -53,7 +53,7 @@ def test_a_provider_a_model_and_a_price_are_live_within_a_second(
         expect(erin.get_by_role("row").filter(has_text="Acme One")).to_contain_text("$1.50")
         assert SECRET not in pia.content()
 
-        pia.get_by_role("button", name="Take it away from Search").click()
+        pia.get_by_role("button", name="Take away from Search").click()
         expect(pia.locator("main")).to_contain_text("may no longer use")
         assert seconds_until(lambda: call(url, secret, "acme-one").status == 403, 5) <= LIVE_WITHIN_S
 

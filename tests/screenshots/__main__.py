@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -16,7 +17,7 @@ from tests.services.atrium import ROOT, Atrium
 from tests.services.browser import ARGUMENTS, MISSING, find_chromium
 
 WIDTHS = {"wide": 1440, "narrow": 390}
-THEMES = ("light", "dark")
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 README = {("erin", "models"): "models.png", ("erin", "request-new"): "request.png", ("finn", "spend"): "spend.png"}
 
@@ -71,7 +72,7 @@ def walk(browser: Browser, url: str, persona: str, out: Path, ids: dict[str, str
             context = browser.new_context(
                 viewport={"width": width, "height": 900},
                 color_scheme=theme,
-                reduced_motion="reduce",  # type: ignore[arg-type]
+                reduced_motion="reduce",
             )
             page = context.new_page()
             page.set_default_timeout(15_000)

@@ -1,6 +1,7 @@
 """Every page there is, as whoever it is for, and what has to happen before it shows something."""
 
 import re
+from datetime import UTC, datetime, timedelta
 
 from playwright.sync_api import Browser, Page, expect
 
@@ -117,5 +118,6 @@ def block(page: Page, address: str) -> None:
 def extra(page: Page, url: str, limit: str) -> str:
     page.goto(f"{url}/spend/limits/{limit}/extra")
     page.locator("[name=amount]").fill("10")
+    page.locator("[name=until]").fill(f"{datetime.now(UTC) + timedelta(days=30):%Y-%m-%d}")
     send(page)
     return last(page, f"{url}/spend/limits/{limit}", "/spend/extras/extra_")
