@@ -46,7 +46,7 @@ def groups_for(request: HttpRequest) -> list[Group]:
         shown.update(entry.url for entry in entries)
         if entries:
             groups.append(Group(group.title, tuple(entries)))
-    return marked(groups, request.path)
+    return marked(groups, request.path, request.get_full_path())
 
 
 def place(entry: Entry, viewer: Viewer) -> Entry | None:
@@ -56,20 +56,22 @@ def place(entry: Entry, viewer: Viewer) -> Entry | None:
     if any(viewer.allows(permission) for permission in entry.unless):
         return None
     try:
-        url = reverse(entry.url_name)
+        url = reverse(entry.url_name) + entry.query
     except NoReverseMatch:
         return None
     count = KeyRequest.objects.decidable_by(viewer).open().count() if entry.url_name == INBOX else 0
     return replace(entry, url=url, count=count)
 
 
-def marked(groups: list[Group], path: str) -> list[Group]:
-    """Mark the entry whose address is the longest beginning of `path`."""
+def marked(groups: list[Group], path: str, full_path: str) -> list[Group]:
+    """Mark the entry whose address is the longest beginning of where this person is."""
     home = reverse("home")
     urls = [entry.url for group in groups for entry in group.entries]
-    fitting = [url for url in urls if path == url or (url != home and path.startswith(url.rstrip("/") + "/"))]
+    fitting = [
+        url for url in urls if url in {path, full_path} or (url != home and path.startswith(url.rstrip("/") + "/"))
+    ]
     best = max(fitting, key=len, default="")
-    here = "page" if best == path else "true"
+    here = "page" if best in {path, full_path} else "true"
     return [
         Group(group.title, tuple(replace(e, here=here) if e.url == best else e for e in group.entries))
         for group in groups

@@ -111,11 +111,13 @@ def month_of(viewer: Viewer, now: datetime) -> list[Figure]:
     live = Key.objects.filter(owner=viewer.user).live(now)
     ending = live.filter(expires_at__lt=now + NOTICES_FOR).count()
     ends = f"{ending} end{'s' if ending == 1 else ''} within a week" if ending else "none ends within a week"
-    figures = [
-        Figure("My keys", str(live.count()), ends, address("keys-key-list"), "key"),
-        Figure("My calls", compact(sums["calls"]), since, usage, "activity"),
-        Figure("My spend", usd(sums["cost"] or 0), since, usage, "coin"),
-    ]
+    figures = []
+    if viewer.team_ids or live.exists():
+        figures = [
+            Figure("My keys", str(live.count()), ends, address("keys-key-list"), "key"),
+            Figure("My calls", compact(sums["calls"]), since, usage, "activity"),
+            Figure("My spend", usd(sums["cost"] or 0), since, usage, "coin"),
+        ]
     month = RollupDay.objects.filter(day__gte=first)
     if viewer.led_team_ids:
         cost = month.filter(team_id__in=viewer.led_team_ids).aggregate(cost=Sum("cost_nano_usd"))["cost"]

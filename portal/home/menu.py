@@ -20,6 +20,7 @@ class Entry:
     count: int = 0
     about: str = ""
     unless: tuple[str, ...] = ()
+    query: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,14 @@ GROUPS: Final = (
                 "shield-check",
                 ("audit.view",),
                 about="Every change and decision: who, what, when.",
+            ),
+            Entry(
+                "All keys",
+                "keys-key-list",
+                "lock-access",
+                ("keys.view_all", "keys.all"),
+                about="Every key: whose it is, what it may call, when it was last used.",
+                query="?whose=all",
             ),
         ),
     ),

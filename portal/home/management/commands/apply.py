@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 
 from portal.config.apply import apply
 from portal.config.document import MAX_CHARS, BadConfig
@@ -26,6 +27,10 @@ class Command(BaseCommand):
             count = f"{len(bad.mistakes)} mistake{'s' if len(bad.mistakes) > 1 else ''}"
             listed = "\n".join(f"  {mistake}" for mistake in bad.mistakes)
             raise CommandError(f"{options['file']} has {count}; nothing was changed.\n{listed}") from None
+        except DatabaseError as error:
+            raise CommandError(
+                f"The database cannot be used: {str(error).strip().splitlines()[0]}. Nothing was changed."
+            ) from None
         for line in lines or ["no changes"]:
             self.stdout.write(line)
         if lines and dry:
