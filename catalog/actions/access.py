@@ -7,12 +7,14 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from catalog.models import Model, ModelGrant, TeamModel
+from portal.people.actions.rules import demand
 from portal.people.audit import Actor, recorded
 from portal.people.models import Team, User
 
 
 def set_team_models(*, actor: Actor, team: Team, models: Iterable[Model]) -> None:
-    """Make `models` all that `team` may use. Writes nothing where nothing differs."""
+    """Make `models` all that `team` may use. Needs catalog.manage. Writes nothing where nothing differs."""
+    demand(actor, "catalog.manage")
     wanted = {model.pk: model.slug for model in models}
     with recorded(actor, "team:set_models", team, team_id=team.pk) as trail:
         Team.objects.select_for_update().get(pk=team.pk)
@@ -27,7 +29,8 @@ def set_team_models(*, actor: Actor, team: Team, models: Iterable[Model]) -> Non
 
 
 def add_team_model(*, actor: Actor, team: Team, model: Model) -> None:
-    """Let `team` use `model`, beside what it has. Writes nothing where it may already."""
+    """Let `team` use `model`, beside what it has. Needs catalog.manage. Writes nothing where it may already."""
+    demand(actor, "catalog.manage")
     with recorded(actor, "team:add_model", team, team_id=team.pk) as trail:
         Team.objects.select_for_update().get(pk=team.pk)
         _, made = TeamModel.objects.get_or_create(team=team, model=model)
@@ -39,7 +42,8 @@ def add_team_model(*, actor: Actor, team: Team, model: Model) -> None:
 
 
 def remove_team_model(*, actor: Actor, team: Team, model: Model) -> None:
-    """Take `model` away from `team`; its keys lose it within a second. Exceptions in force stay."""
+    """Take `model` away from `team`; its keys lose it within a second. Needs catalog.manage. Exceptions in force stay."""
+    demand(actor, "catalog.manage")
     with recorded(actor, "team:remove_model", team, team_id=team.pk) as trail:
         if not TeamModel.objects.filter(team=team, model=model).delete()[0]:
             trail.skip()
@@ -53,7 +57,7 @@ def grant_model(
 ) -> ModelGrant:
     """Let a person (`user`) or one key (`key_id`; both empty: the whole team) use `model` for `team` until a moment.
 
-    Raises ValidationError when that moment has passed.
+    Whoever decides on exceptions calls it, after checking that they may. Raises ValidationError when that moment has passed.
     """
     if until <= timezone.now():
         raise ValidationError({"until": "An exception ends in the future."})

@@ -5,9 +5,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError
 
 from catalog.models import Deployment, Model, Provider
 from catalog.models.models import CAPABILITIES, DATA_CLASSES
+from portal.people.actions.rules import demand
 from portal.people.audit import Actor, recorded
 
 FIELDS = (
@@ -22,20 +24,28 @@ DeploymentRow = tuple[Provider, str, int, bool]  # provider, the model's name th
 
 
 def create_model(*, actor: Actor, slug: str, context_tokens: int, max_output_tokens: int, **fields: Any) -> Model:
-    """Put a model into the catalogue; it can be called once it has a deployment and a price. Raises ValidationError."""
+    """Put a model into the catalogue; it can be called once it has a deployment and a price.
+
+    Needs catalog.manage. Raises ValidationError, by field.
+    """
+    demand(actor, "catalog.manage")
     _known(fields)
     model = Model(slug=slug, context_tokens=context_tokens, max_output_tokens=max_output_tokens, **fields)
     model.display_name = model.display_name or slug
     with recorded(actor, "model:create", model) as trail:
         _check(model)
-        model.save(force_insert=True)
+        try:
+            model.save(force_insert=True)
+        except IntegrityError:  # somebody was quicker by a moment
+            raise ValidationError({"slug": "This id is taken. Choose another."}) from None
         trail.after = {"slug": model.slug} | _shown(model)
         trail.changed("model", model.pk)
     return model
 
 
 def change_model(*, actor: Actor, model: Model, **fields: Any) -> Model:
-    """Change some of `FIELDS`; the slug stays, as clients call by it. Raises ValidationError, by field."""
+    """Change some of `FIELDS`; the slug stays, as clients call by it. Needs catalog.manage. Raises ValidationError."""
+    demand(actor, "catalog.manage")
     _known(fields)
     with recorded(actor, "model:change") as trail:
         model = Model.objects.select_for_update().get(pk=model.pk)
@@ -64,8 +74,9 @@ def retire_model(*, actor: Actor, model: Model) -> Model:
 def set_deployments(*, actor: Actor, model: Model, deployments: Sequence[DeploymentRow]) -> list[Deployment]:
     """Make `deployments` the whole list of where `model` is served. A deployment that stays keeps its id.
 
-    Raises ValidationError for a place named twice, an empty name, a weight out of range.
+    Needs catalog.manage. Raises ValidationError for a place named twice, an empty name, a weight out of range.
     """
+    demand(actor, "catalog.manage")
     _check_deployments(deployments)
     with recorded(actor, "model:set_deployments", model) as trail:
         Model.objects.select_for_update().get(pk=model.pk)

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from catalog.models import Model, Price
 from gateway.money import MAX_USD, NANO, format_usd
+from portal.people.actions.rules import demand
 from portal.people.audit import Actor, recorded
 
 RATES = ("input", "output", "cached_input", "cache_write", "request")
@@ -19,9 +20,10 @@ def set_price(
 ) -> Price:  # fmt: skip
     """Price `model` from `effective_from` on (None: from now on). Rates in nano-USD per 1M tokens, `request` per call.
 
-    The same price again changes nothing. Raises ValidationError for negative rates, for all zero without `free`,
+    Needs catalog.manage. The same price again changes nothing. Raises ValidationError for negative rates, for all zero without `free`,
     for rates beside `free`, and when another price begins at that very moment.
     """
+    demand(actor, "catalog.manage")
     rates = {
         "input": input,
         "output": output,

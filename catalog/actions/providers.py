@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError
 from django.utils import timezone
 
 from catalog.addresses import check_base_url
 from catalog.models import Credential, Provider
 from catalog.sealing import CannotOpen, fingerprint, seal, unseal
+from portal.people.actions.rules import demand
 from portal.people.audit import Actor, recorded
 
 TABLE = "catalog.credential"
@@ -28,21 +30,26 @@ def create_provider(
     *, actor: Actor, slug: str, name: str = "", base_url: str = "", dialect: str = "openai", kind: str = "remote",
     region: str = "", internal: bool = False, enabled: bool = True,
 ) -> Provider:  # fmt: skip
-    """Add a provider. Raises ValidationError, by field."""
+    """Add a provider. Needs catalog.manage. Raises ValidationError, by field."""
+    demand(actor, "catalog.manage")
     provider = Provider(
         slug=slug, name=name or slug, base_url=base_url, dialect=dialect, kind=kind, region=region,
         internal=internal, enabled=enabled,
     )  # fmt: skip
     with recorded(actor, "provider:create", provider) as trail:
         _check(provider)
-        provider.save(force_insert=True)
+        try:
+            provider.save(force_insert=True)
+        except IntegrityError:  # somebody was quicker by a moment
+            raise ValidationError({"slug": "This short name is taken. Choose another."}) from None
         trail.after = _shown(provider)
         trail.changed("provider", provider.pk)
     return provider
 
 
 def change_provider(*, actor: Actor, provider: Provider, **fields: Any) -> Provider:
-    """Change some of `FIELDS`. Writes nothing where nothing differs. Raises ValidationError, by field."""
+    """Change some of `FIELDS`. Needs catalog.manage. Writes nothing where nothing differs. Raises ValidationError, by field."""
+    demand(actor, "catalog.manage")
     unknown = set(fields) - set(FIELDS)
     if unknown:
         raise TypeError(f"a provider has no field {', '.join(sorted(unknown))}")
@@ -70,8 +77,10 @@ def set_credential(
 ) -> Credential:
     """Set a provider's secret: sealed here (`value`), or kept in an environment variable or a file of the gateway.
 
-    Writes nothing where it is the same already. Raises ValidationError, by field, whose message never holds the secret.
+    Needs catalog.manage. Writes nothing where it is the same already. Raises ValidationError, by field, whose message
+    never holds the secret.
     """
+    demand(actor, "catalog.manage")
     source, reference, secret = _read_source(value, env, file)
     with recorded(actor, "provider:set_credential", provider) as trail:
         credential = Credential.objects.select_for_update().filter(provider=provider).first()
@@ -96,7 +105,8 @@ def set_credential(
 
 
 def remove_credential(*, actor: Actor, provider: Provider) -> None:
-    """Forget a provider's secret; it is then called without one."""
+    """Forget a provider's secret; it is then called without one. Needs catalog.manage."""
+    demand(actor, "catalog.manage")
     with recorded(actor, "provider:remove_credential", provider) as trail:
         credential = Credential.objects.select_for_update().filter(provider=provider).first()
         if credential is None:
@@ -108,7 +118,8 @@ def remove_credential(*, actor: Actor, provider: Provider) -> None:
 
 
 def remove_provider(*, actor: Actor, provider: Provider) -> None:
-    """Delete a provider that serves nothing. Raises ValidationError where a model still names it."""
+    """Delete a provider that serves nothing. Needs catalog.manage. Raises ValidationError where a model still names it."""
+    demand(actor, "catalog.manage")
     with recorded(actor, "provider:remove", provider) as trail:
         served = list(provider.deployments.order_by("model__slug").values_list("model__slug", flat=True)[:5])
         if served:

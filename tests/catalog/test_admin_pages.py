@@ -122,9 +122,9 @@ def test_a_mistake_is_told_in_the_form_and_nothing_is_written(
 
 def test_a_slug_that_is_taken_is_told(client: Client) -> None:
     ProviderFactory(slug="acme")
-    assert "already exists" in client.post(reverse("catalog-provider-add"), PROVIDER).content.decode()
+    assert "is taken. Choose another" in client.post(reverse("catalog-provider-add"), PROVIDER).content.decode()
     ModelFactory(slug="acme/chat")
-    assert "already exists" in client.post(reverse("catalog-admin-model-add"), MODEL).content.decode()
+    assert "is taken. Choose another" in client.post(reverse("catalog-admin-model-add"), MODEL).content.decode()
 
 
 def test_deployments_are_changed_and_taken_away_in_the_form(client: Client) -> None:

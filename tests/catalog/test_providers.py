@@ -1,14 +1,16 @@
 """Providers and their credentials: kept apart from every eye, and readable by the gateway alone."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection
 
-from catalog.actions.models import set_deployments
+from catalog.actions.access import add_team_model, set_team_models
+from catalog.actions.models import change_model, set_deployments
+from catalog.actions.prices import set_price
 from catalog.actions.providers import (
     CredentialMissing,
     change_provider,
@@ -20,8 +22,9 @@ from catalog.actions.providers import (
 )
 from catalog.models import Credential, Provider
 from portal.people.models import AuditEvent, Change
+from portal.people.permissions import Role
 from tests.factories.catalog import ModelFactory, ProviderFactory
-from tests.factories.people import SYSTEM
+from tests.factories.people import SYSTEM, TeamFactory, acting, person_as
 
 pytestmark = pytest.mark.django_db
 SECRET = "sk-live-Zq7mT4vX9pLw2"
@@ -155,3 +158,22 @@ def test_a_provider_that_serves_a_model_is_not_deleted() -> None:
     set_deployments(actor=SYSTEM, model=model, deployments=[])
     remove_provider(actor=SYSTEM, provider=provider)
     assert not Provider.objects.exists()
+
+
+def test_actions_ask_for_the_right_themselves() -> None:
+    actor, provider, model = acting(person_as(Role.LEAD)), ProviderFactory(), ModelFactory()
+    attempts: list[Callable[[], object]] = [
+        lambda: create_provider(actor=actor, slug="own", base_url="https://api.example.com/v1"),
+        lambda: change_provider(actor=actor, provider=provider, enabled=False),
+        lambda: set_credential(actor=actor, provider=provider, value=SECRET),
+        lambda: remove_provider(actor=actor, provider=provider),
+        lambda: change_model(actor=actor, model=model, tier="sandbox"),
+        lambda: set_deployments(actor=actor, model=model, deployments=[(provider, "x", 1, True)]),
+        lambda: set_price(actor=actor, model=model, effective_from=None, input=1, output=1),
+        lambda: set_team_models(actor=actor, team=TeamFactory(), models=[model]),
+        lambda: add_team_model(actor=actor, team=TeamFactory(), model=model),
+    ]
+    for attempt in attempts:
+        with pytest.raises(PermissionDenied):
+            attempt()
+    assert not AuditEvent.objects.exists()
