@@ -29,7 +29,7 @@ soak: ## the long, full versions of what make test samples
 	$(BOOT) --dev -m deploy.suite --soak --stores $(STORES) $(ARGS)
 
 lock: ## resolve requirements*.in and package.json anew (needs uv)
-	@for name in requirements requirements-dev requirements-node; do \
+	@for name in requirements requirements-dev requirements-node tests/idp/requirements; do \
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 	    --no-emit-index-url --no-emit-find-links --no-header $$name.in -o $$name.txt || exit 1; done
 	@npm install --package-lock-only --ignore-scripts
