@@ -31,7 +31,12 @@ PERSONAS: Final = (
     Persona("lea", "Lea Lindqvist", "Team lead", "Decide on requests, see my team and what it spends.", "users"),
     Persona("finn", "Finn Fischer", "Finance", "Spend by team, model and person; budgets.", "coin", ("finance",)),
     Persona(
-        "pia", "Pia Petrov", "Platform admin", "Providers, models, prices, people and teams.", "settings", ("platform_admin",)
+        "pia",
+        "Pia Petrov",
+        "Platform admin",
+        "Providers, models, prices, people and teams.",
+        "settings",
+        ("platform_admin",),
     ),
     Persona("ada", "Ada Adeyemi", "Auditor", "Who did what, when, before and after.", "shield-check", ("auditor",)),
 )
