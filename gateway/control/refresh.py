@@ -9,6 +9,7 @@ from django.db import DatabaseError
 from gateway.control.compile import compile_all, recompile
 from gateway.control.database import DatabaseThread
 from gateway.control.money import LedgerMoney
+from gateway.errors import StoreUnavailable
 from gateway.keyring import Kind
 from gateway.runtime import Runtime
 from gateway.snapshot import Snapshot
@@ -74,22 +75,27 @@ class Refresher:
             return
         try:
             news = await self._database.run(read_news, old.version)
+            self._forget_keys(news)
+            self._runtime.fresh_at = self._runtime.clock.monotonic()
             if news.version != old.version:
                 await self._apply(old, news)
-            self._runtime.fresh_at = self._runtime.clock.monotonic()
             self.failed = 0
-        except DatabaseError as error:
+        except (DatabaseError, StoreUnavailable) as error:
             self._alarm("the database cannot be read", error)
         except Exception as error:
             self._alarm("a change does not compile; calls go on under the policies from before it", error)
 
-    async def _apply(self, old: Snapshot, news: News) -> None:
+    def _forget_keys(self, news: News) -> None:
+        """Whatever becomes of the snapshot, a revoked key is refused from here on."""
         ring = self._runtime.key_ring
+        if news.trimmed:
+            ring.clear()
         for kind, entity in news.changes:
             if kind in RING_KINDS:
                 ring.evict(RING_KINDS[kind], entity, news.version)
+
+    async def _apply(self, old: Snapshot, news: News) -> None:
         if news.trimmed:
-            ring.clear()
             self._runtime.snapshot = await self._database.run(compile_all)
         else:
             self._runtime.snapshot = await self._database.run(recompile, old, news.version, news.changes)

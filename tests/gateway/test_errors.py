@@ -96,5 +96,7 @@ def test_credentials_are_masked_wherever_they_stand(text: str) -> None:
 
 
 def test_plain_words_stay() -> None:
-    detail = {"message": "Unknown key response_format of key_0351Jh; a risk-free task; Bearer is missing. See https://x.test/docs/keys"}
+    detail = {
+        "message": "Unknown key response_format of key_0351Jh; a risk-free task; Bearer is missing. See https://x.test/docs/keys"
+    }
     assert scrubbed(detail, "") == detail
