@@ -53,7 +53,7 @@ def quota_add(request: HttpRequest) -> HttpResponse:
         if quota is not None:
             messages.success(request, "The limit holds from now on.")
             return redirect("billing-quota-edit", quota_id=quota.pk)
-    return render(request, "billing/quota_add.html", {"form": form})
+    return render(request, "billing/quota_add.html", {"form": form}, status=422 if form.errors else 200)
 
 
 @requires("quotas.manage")
@@ -73,7 +73,7 @@ def quota_edit(request: HttpRequest, quota_id: str) -> HttpResponse:
             return redirect("billing-quota-list")
     extras = quota.extras.in_force(timezone.now()).order_by("until")
     context = {"form": form, "extras": extras, "standing": named(standing_of([quota]))[0]}
-    return render(request, "billing/quota_edit.html", context)
+    return render(request, "billing/quota_edit.html", context, status=422 if form.errors else 200)
 
 
 @requires("quotas.manage")
@@ -98,7 +98,8 @@ def extra_add(request: HttpRequest, quota_id: str) -> HttpResponse:
         if attempt(form, add_extra, actor=actor_of(request), quota=quota, amount=amount, until=until) is not None:
             messages.success(request, "Added. It ends by itself.")
             return redirect("billing-quota-edit", quota_id=quota.pk)
-    return render(request, "billing/quota_extra.html", {"form": form, "standing": named(standing_of([quota]))[0]})
+    context = {"form": form, "standing": named(standing_of([quota]))[0]}
+    return render(request, "billing/quota_extra.html", context, status=422 if form.errors else 200)
 
 
 @requires("quotas.manage")

@@ -1,9 +1,11 @@
 """Forms about models, where they are served, what they cost and who may use them."""
 
+from datetime import date
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 
 from catalog.actions.models import MAX_TOKENS, MAX_WEIGHT, DeploymentRow
 from catalog.forms.filters import CAPABILITY_WORDS
@@ -62,6 +64,13 @@ class ModelForm(forms.Form):
         if model is not None:
             del self.fields["slug"]
             self.initial = {name: getattr(model, name) for name in FIELDS}
+
+    def clean_retires_on(self) -> date | None:
+        """Let a day of the past stay, but not begin: a slip would refuse every call at once."""
+        day: date | None = self.cleaned_data["retires_on"]
+        if day and day < timezone.now().date() and day != self.initial.get("retires_on"):
+            raise ValidationError("That day is past. Choose a later one; to retire the model now, use Retire.")
+        return day
 
 
 class DeploymentForm(forms.Form):

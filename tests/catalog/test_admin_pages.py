@@ -1,11 +1,13 @@
 """What platform admins do in the browser: it is live at the gateway at once, and no secret is ever shown."""
 
 import logging
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from catalog.actions.providers import read_credential
 from catalog.models import Credential, Model, Price, Provider, TeamModel
@@ -125,6 +127,17 @@ def test_a_slug_that_is_taken_is_told(client: Client) -> None:
     assert "is taken. Choose another" in client.post(reverse("catalog-provider-add"), PROVIDER).content.decode()
     ModelFactory(slug="acme/chat")
     assert "is taken. Choose another" in client.post(reverse("catalog-admin-model-add"), MODEL).content.decode()
+
+
+def test_a_retirement_day_of_the_past_may_stay_but_not_begin(client: Client) -> None:
+    today = timezone.now().date()
+    model = ModelFactory(slug="acme/chat", retires_on=today - timedelta(days=3))
+    edit = reverse("catalog-admin-model-edit", args=[model.pk])
+    wanted = {name: value for name, value in MODEL.items() if name != "slug"}
+    assert client.post(edit, wanted | {"retires_on": f"{today - timedelta(days=3)}"}).status_code == 302
+    answer = client.post(edit, wanted | {"retires_on": f"{today - timedelta(days=2)}"})
+    assert answer.status_code == 422
+    assert "That day is past" in answer.content.decode()
 
 
 def test_deployments_are_changed_and_taken_away_in_the_form(client: Client) -> None:

@@ -106,7 +106,7 @@ def test_mistakes_are_said_at_the_field(finance: Client, change: dict[str, str],
     TeamFactory(slug="search")
     wanted = {"scope_kind": "team", "scope": "search", "metric": "usd", "window": "month", "amount": "5"} | change
     response = finance.post(reverse(ADD), wanted)
-    assert response.status_code == 200
+    assert response.status_code == 422
     assert words in unescape(response.content.decode())
     assert not Quota.objects.exists()
 
