@@ -1,7 +1,7 @@
 """What can go wrong with a call, as one tree. Each error has a status, a stable code and a sentence for people.
 
     GatewayError
-    ├── RequestError            400  invalid_request, unsupported_parameter
+    ├── RequestError            400  invalid_request, unsupported_parameter, context_length_exceeded
     │   ├── SlowRequestError    408  request_timeout
     │   ├── TooLargeError       413  request_too_large
     │   └── EncodingError       415  unsupported_encoding

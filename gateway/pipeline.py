@@ -15,6 +15,7 @@ from gateway.stages.authenticate import authenticate
 from gateway.stages.authorise import authorise
 from gateway.stages.cache import cached
 from gateway.stages.call import dial
+from gateway.stages.fit import check_fit
 from gateway.stages.guard import guard_input
 from gateway.stages.limit import reserve
 from gateway.stages.record import finish, finish_now, line_of
@@ -39,6 +40,7 @@ async def handle(call: Call, runtime: Runtime) -> None:
         service = service_of(call)
         request = service.codec.parse(Members(await _body(call, runtime)))
         grant = call.grant = authorise(call.endpoint, call.principal, request, snapshot, runtime.clock.now())
+        await check_fit(call, grant, runtime)
         call.reserved = await reserve(grant, service.has_output, output_cap(grant.model), runtime)
         guard_input(call)
         if cached(call) is None:

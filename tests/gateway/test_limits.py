@@ -199,3 +199,16 @@ def test_the_rate_of_a_refused_client_error_is_not_money(start_gateway: StartGat
     answer: httpx.Response = gateway.chat()
     assert answer.status_code == 400
     assert (gateway.money.spent(budget.id), gateway.money.held(budget.id)) == (0, 0)
+
+
+def test_a_prompt_beyond_the_window_is_refused_before_it_is_dialled(
+    start_gateway: StartGateway, upstream: FakeUpstream
+) -> None:
+    gateway = start_gateway(models=[make.model("chat-small", make.deployment(upstream.url), context_tokens=100)])
+    fits = [{"role": "user", "content": "word " * 60}]  # 300 bytes, about 68 tokens
+    assert gateway.chat(messages=fits).status_code == 200
+    refused = gateway.chat(messages=[{"role": "user", "content": "word " * 150}])
+    error = refused.json()["error"]
+    assert (refused.status_code, error["code"], error["param"]) == (400, "context_length_exceeded", "messages")
+    assert "takes 100 here" in error["message"]
+    assert len(upstream.received) == 1
