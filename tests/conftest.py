@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 from django.db import connection
+from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
+from pytest_django.plugin import blocking_manager_key
 
 from tests.services import environment, session, sockets
 
@@ -12,6 +14,10 @@ pytest_plugins = ["tests.services.atrium", "tests.services.browser", "tests.serv
 
 BY_FIXTURE = {"browser": "browser", "server": "server", "start_server": "server"}
 FORGOTTEN = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+
+# How long an example takes says how busy the machine is, and nothing about Atrium.
+settings.register_profile("atrium", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("atrium")
 
 
 def pytest_configure() -> None:
@@ -36,6 +42,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_report_header() -> str:
     """Say which stores this run is on."""
     return "stores: PostgreSQL and Redis" if environment.on_postgres() else "stores: SQLite and memory"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """A transactional test ends by emptying every table: put back the one row that a migration made."""
+    yield
+    marker = item.get_closest_marker("django_db")
+    emptied = "transactional_db" in getattr(item, "fixturenames", ()) or (marker and marker.kwargs.get("transaction"))
+    if emptied and nextitem is not None:
+        from portal.people.models import Revision
+
+        with item.config.stash[blocking_manager_key].unblock():
+            Revision.objects.get_or_create(id=1)
+            connection.close()
 
 
 @pytest.fixture(scope="session")

