@@ -91,3 +91,14 @@ def test_no_sideways_scrolling_on_a_phone(server: Atrium, new_page: NewPage, pat
     page = sign_in(new_page(viewport=PHONE), server) if path == "/" else new_page(viewport=PHONE)
     page.goto(f"{server.base_url}{path}")
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_a_filter_changes_the_list_its_address_and_what_the_header_offers(server: Atrium, new_page: NewPage) -> None:
+    page = sign_in(new_page(), server, "finn")
+    page.goto(f"{server.base_url}/spend/")
+    csv = page.get_by_role("link", name="Download CSV")
+    expect(csv).not_to_have_attribute("href", re.compile("group=model"))
+    page.locator("select[name=group]").select_option("model")
+    expect(csv).to_have_attribute("href", re.compile("group=model"))
+    assert "group=model" in page.url
+    expect(page.locator("select[name=group]")).to_have_value("model")
