@@ -52,11 +52,27 @@
   document.addEventListener("htmx:beforeRequest", (event) => busy(event, true));
   document.addEventListener("htmx:afterRequest", (event) => busy(event, false));
   document.addEventListener("htmx:afterSettle", (event) => ready(event.target));
+  // An answer from elsewhere is a sign-in page: go there instead of emptying the list.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { xhr, pathInfo, target } = event.detail;
+    if (target?.matches?.(".at-live") || !xhr?.responseURL || !pathInfo) return;
+    const asked = new URL(pathInfo.requestPath, location.href).pathname;
+    if (new URL(xhr.responseURL).pathname === asked) return;
+    event.detail.shouldSwap = false;
+    location.reload();
+  });
+
+  function complain(words) {
+    const flash = document.createElement("div");
+    flash.className = "at-flash at-tone-bad";
+    flash.append(Object.assign(document.createElement("p"), { textContent: words }));
+    document.querySelector(".at-flashes")?.replaceChildren(flash);
+  }
+
   for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
     document.addEventListener(name, (event) => {
       if (event.detail.elt.matches(".at-live")) return;
-      const announcer = document.getElementById("announcer");
-      if (announcer) announcer.textContent = "That did not work. Load the page again.";
+      complain("That did not work: Atrium did not answer as it should. Load the page again.");
     });
   }
 })();

@@ -9,6 +9,8 @@ from django.template import Context, Template
 from django.test import RequestFactory
 from django.utils import timezone
 
+from portal.home.components import icons
+
 
 def page(source: str, query: str = "", **context: object) -> str:
     request = RequestFactory().get(f"/list/{query}")
@@ -136,3 +138,10 @@ def test_a_missing_icon_breaks_no_page() -> None:
     assert "<rect" in page('{% icon "no-such-icon" %}')
     assert page('{% icon "key" %}').count("<path") >= 1
     assert 'aria-label="Key"' in page('{% icon "key" label="Key" %}')
+
+
+@pytest.mark.parametrize("tone", ["good", "warn", "bad", "info", "unknown"])
+def test_every_callout_has_its_icon(tone: str) -> None:
+    html = page("{% callout tone %}words{% endcallout %}", tone=tone)
+    assert "<path" in html
+    assert icons.MISSING not in html

@@ -102,3 +102,32 @@ def test_a_filter_changes_the_list_its_address_and_what_the_header_offers(server
     expect(csv).to_have_attribute("href", re.compile("group=model"))
     assert "group=model" in page.url
     expect(page.locator("select[name=group]")).to_have_value("model")
+
+
+def test_a_filter_after_the_session_ended_leads_to_sign_in(server: Atrium, new_page: NewPage) -> None:
+    page = sign_in(new_page(), server, "finn")
+    page.goto(f"{server.base_url}/spend/")
+    page.context.clear_cookies()
+    page.locator("select[name=group]").select_option("model")
+    expect(page).to_have_url(re.compile("/accounts/login/"))
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+
+
+def test_a_filter_that_fails_says_so_and_leaves_the_list(server: Atrium, new_page: NewPage) -> None:
+    page = sign_in(new_page(), server, "finn")
+    page.goto(f"{server.base_url}/spend/")
+    page.route("**/spend/?*", lambda route: route.fulfill(status=503, body="away"))
+    page.locator("select[name=group]").select_option("model")
+    expect(page.get_by_role("status").filter(has_text="That did not work")).to_be_visible()
+    expect(page.locator("#results")).not_to_be_empty()
+
+
+def test_going_back_after_a_filter_shows_the_page_as_it_was(server: Atrium, new_page: NewPage) -> None:
+    page = sign_in(new_page(), server, "finn")
+    page.goto(f"{server.base_url}/spend/")
+    page.locator("select[name=group]").select_option("model")
+    page.wait_for_url("**group=model**")
+    page.go_back()
+    expect(page).to_have_url(f"{server.base_url}/spend/")
+    expect(page.get_by_role("link", name="Download CSV")).not_to_have_attribute("href", re.compile("group=model"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("Spend")
