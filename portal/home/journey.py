@@ -14,6 +14,7 @@ from catalog.connection import connected_model_ids
 from catalog.models import Model
 from portal.home.components.numbers import compact, usd
 from portal.keys.models import Key, KeyRequest, Notice
+from portal.keys.reveal import example_model
 from portal.people.access import Viewer
 from portal.people.models import Team
 
@@ -84,10 +85,18 @@ def steps_of(viewer: Viewer) -> list[Step]:
             3,
             "Call",
             "Paste a snippet into a terminal or a tool. Atrium notices your first call.",
-            "Open your key",
-            address("keys-key-detail", newest.pk) if newest else "",
+            "Show snippets",
+            snippets_for(newest),
         ),
     ]
+
+
+def snippets_for(key: Key | None) -> str:
+    """Return the page with snippets for what `key` can call; the key's own where that is nothing yet."""
+    if key is None:
+        return ""
+    model = example_model(key)
+    return address("catalog-model-detail", model.slug) if model else address("keys-key-detail", key.pk)
 
 
 def waiting_for(viewer: Viewer, now: datetime) -> list[Item]:

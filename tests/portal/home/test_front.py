@@ -53,7 +53,7 @@ def test_the_three_steps_follow_what_was_done() -> None:
     assert steps_done(front_page(person)) == [True, False, False]
     key, _ = minted(person, team)
     assert steps_done(front_page(person)) == [True, True, False]
-    assert reverse("keys-key-detail", args=[key.pk]) in front_page(person)
+    assert reverse("catalog-model-detail", args=["chat-small"]) in front_page(person)
     Key.objects.filter(pk=key.pk).update(last_used_at=timezone.now())
     assert steps_done(front_page(person)) == [True, True, True]
 
