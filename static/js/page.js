@@ -75,4 +75,15 @@
       complain("That did not work: Atrium did not answer as it should. Load the page again.");
     });
   }
+
+  // A form is sent once: a second click would take the place of the first one's answer, and that may show a secret.
+  const sent = new WeakSet();
+  document.addEventListener("submit", (event) => {
+    if (event.target.method !== "post" || event.defaultPrevented) return;
+    if (sent.has(event.target)) event.preventDefault();
+    else sent.add(event.target);
+  });
+  addEventListener("pageshow", () => {
+    for (const form of document.forms) sent.delete(form);
+  });
 })();
