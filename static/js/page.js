@@ -1,6 +1,7 @@
 // Small comforts of every page: folded things close, messages can be put away, waiting is marked.
 (() => {
   "use strict";
+  const EDGE_PX = 8;
 
   function ready(root) {
     for (const button of root.querySelectorAll("[data-dismiss][hidden]")) button.hidden = false;
@@ -11,6 +12,24 @@
     hint.classList.add("is-shut");
     for (const name of ["mouseleave", "focusout"]) hint.addEventListener(name, () => hint.classList.remove("is-shut"), { once: true });
   }
+
+  // A hint stands at its question mark and inside the window, whatever scrolls or cuts off around it.
+  function place(hint) {
+    const words = hint?.querySelector(".at-hint-words");
+    if (!words) return;
+    const mark = hint.querySelector("button").getBoundingClientRect();
+    Object.assign(words.style, { left: "0px", top: "0px" });
+    const { width, height, left: zeroLeft, top: zeroTop } = words.getBoundingClientRect();
+    const furthest = document.documentElement.clientWidth - width - EDGE_PX;
+    const left = Math.max(EDGE_PX, Math.min(mark.left - EDGE_PX, furthest));
+    const top = mark.bottom + height + EDGE_PX > innerHeight ? mark.top - height : mark.bottom;
+    Object.assign(words.style, { left: `${left - zeroLeft}px`, top: `${top - zeroTop}px` });
+  }
+
+  for (const name of ["focusin", "mouseover"]) {
+    document.addEventListener(name, (event) => place(event.target.closest?.(".at-hint")));
+  }
+  addEventListener("scroll", () => place(document.querySelector(".at-hint:is(:hover, :focus-within)")), { capture: true, passive: true });
 
   document.addEventListener("DOMContentLoaded", () => {
     ready(document);

@@ -131,3 +131,23 @@ def test_going_back_after_a_filter_shows_the_page_as_it_was(server: Atrium, new_
     expect(page).to_have_url(f"{server.base_url}/spend/")
     expect(page.get_by_role("link", name="Download CSV")).not_to_have_attribute("href", re.compile("group=model"))
     expect(page.get_by_role("heading", level=1)).to_have_text("Spend")
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_a_hint_shows_at_its_mark_inside_the_window_and_leaves_on_escape(
+    server: Atrium, new_page: NewPage, width: int
+) -> None:
+    page = sign_in(new_page(viewport={"width": width, "height": 700}), server)
+    page.goto(f"{server.base_url}/catalog/models")
+    mark = page.locator("main .at-hint").nth(6)
+    mark.scroll_into_view_if_needed()
+    words = mark.get_by_role("tooltip")
+    expect(words).to_be_hidden()
+    mark.get_by_role("button").focus()
+    expect(words).to_be_in_viewport(ratio=1)
+    place, button = words.bounding_box(), mark.get_by_role("button").bounding_box()
+    assert place is not None
+    assert button is not None
+    assert abs(place["y"] - (button["y"] + button["height"])) < 8 or abs(place["y"] + place["height"] - button["y"]) < 8
+    page.keyboard.press("Escape")
+    expect(words).to_be_hidden()
