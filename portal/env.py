@@ -53,6 +53,8 @@ def database(url: str, data_dir: Path) -> dict[str, Any]:
     """
     parts = urlsplit(url or f"sqlite:///{data_dir / 'atrium.sqlite3'}")
     if parts.scheme == "sqlite":
+        if not url:
+            data_dir.mkdir(parents=True, exist_ok=True)
         return {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": unquote(parts.path[1:]) if parts.path.startswith("//") else unquote(parts.path) or ":memory:",

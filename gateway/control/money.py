@@ -34,6 +34,8 @@ class Local:
     reserved: int = 0
     touched: float = 0.0
     elsewhere: int = 0  # settled, or leased to others, when the ledger was last asked
+    refused_at: float = 0.0  # when the ledger last had too little, and how little was asked of it
+    refused_need: int = 0
 
     @property
     def free(self) -> int:
@@ -64,7 +66,7 @@ class LedgerMoney:
             async with self._refilling:
                 if not (short := self._short(slots)):
                     continue
-                refused = await self._refill(short)
+                refused = self._just_refused(short) or await self._refill(short)
             if refused is None:
                 continue
             if self._now() >= deadline or refused.need > refused.capacity:
@@ -130,10 +132,22 @@ class LedgerMoney:
             local.leased += standing.granted
             local.elsewhere = self._elsewhere(slot, standing)
             local.touched = self._now()
+        if refused is not None:
+            local = self._local.setdefault((refused.quota_id, refused.period), Local())
+            local.refused_at, local.refused_need = self._now(), refused.need
         gone = [ask for ask in short if (ask.quota_id, ask.period) not in found]
         for ask in gone:  # the quota was deleted a moment ago: nothing limits this call there
-            self._local[ask.quota_id, ask.period].leased += ask.need
+            self._local.setdefault((ask.quota_id, ask.period), Local()).leased += ask.need
         return refused
+
+    def _just_refused(self, short: list[Ask]) -> Ask | None:
+        """Spare the ledger a question that it answered a moment ago: two hundred callers who wait ask it as one."""
+        now = self._now()
+        for ask in short:
+            local = self._local.get((ask.quota_id, ask.period))
+            if local is not None and ask.need >= local.refused_need and now - local.refused_at < RETRY_S:
+                return ask
+        return None
 
     async def _in_ledger(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         try:

@@ -1,6 +1,7 @@
 """A place in the tree of a configuration file, which knows its path and notes what is wrong there."""
 
 import difflib
+import unicodedata
 from collections.abc import Collection
 from datetime import UTC, date, datetime
 from typing import Any
@@ -9,6 +10,8 @@ from gateway.money import parse_usd
 from portal.config.document import Unquoted
 
 SHOWN = 60
+
+CONTROL = {"Cc", "Cs", "Cn", "Zl", "Zp"}  # a no-break space pasted from elsewhere is none of these
 
 
 class Node:
@@ -66,7 +69,7 @@ class Node:
             self.wrong("this must not be empty")
         elif len(value) > most:
             self.wrong(f"at most {most} characters")
-        elif not all(c.isprintable() or (lines and c in "\n\t") for c in value):
+        elif any(unicodedata.category(c) in CONTROL and not (lines and c in "\n\t") for c in value):
             self.wrong("control characters are not allowed")
         return value
 
