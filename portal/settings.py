@@ -243,7 +243,10 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Keys, models and spend of a company's front door to LLMs.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
-    "ENUM_NAME_OVERRIDES": {"KeyKind": "portal.keys.models.Key.Kind", "RequestKind": "portal.keys.models.KeyRequest.Kind"},
+    "ENUM_NAME_OVERRIDES": {
+        "KeyKind": "portal.keys.models.Key.Kind",
+        "RequestKind": "portal.keys.models.KeyRequest.Kind",
+    },
     "SERVE_PERMISSIONS": ["portal.people.api.permission.HasDeclaredPermission"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
