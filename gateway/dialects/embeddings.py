@@ -9,12 +9,15 @@ from gateway.errors import RequestError
 from gateway.tokens import Countable, embeddings_prompt
 from gateway.types import ParsedRequest
 
+NAMES = frozenset({"model", "input", "stream"})
+
 
 def parse(members: Members) -> ParsedRequest:
     """Read a request. Raises RequestError that names the parameter."""
+    parameters.plainly_named(members, NAMES)
     model = parameters.model_name(members)
     parameters.required(members, "input", "It is the text, or the list of texts, to embed.")
-    if members.value("input") in ("", []):
+    if parameters.value(members, "input") in ("", []):
         raise RequestError('The parameter "input" is empty. Send at least one text.', param="input")
     if parameters.flag(members, "stream"):
         raise parameters.unsupported("stream", "embeddings come in one piece. Leave it out.")

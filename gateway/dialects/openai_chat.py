@@ -10,10 +10,27 @@ from gateway.tokens import Countable, chat_prompt
 from gateway.types import ParsedRequest
 
 MAX_CHOICES = 128
+OUTSIDE = {  # parameters of some providers that lead around the model's own price or policy
+    "models": "it names other models to fall back on, which this key may not be allowed. Name one model.",
+    "fallbacks": "it names other models to fall back on, which this key may not be allowed. Name one model.",
+    "best_of": "answers that are made and not shown are billed all the same. Use n.",
+    "plugins": "providers bill plugins apart, which is not metered. Leave it out.",
+    "search_parameters": "providers bill searches apart, which is not metered. Leave it out.",
+    "web_search_options": "providers bill searches apart, which is not metered. Leave it out.",
+    "data_sources": "it sends the provider to addresses of the caller's. Leave it out.",
+    "audio": "only text is metered. Leave it out.",
+}
+NAMES = frozenset(OUTSIDE) | {
+    "model", "messages", "tools", "functions", "response_format", "prediction", "max_completion_tokens", "max_tokens",
+    "n", "stream", "stream_options", "modalities", "service_tier",
+}  # fmt: skip
+TOOLS, TIERS = ("function", "custom"), ("auto", "default", "flex")
+_NONE = frozenset({None, b"null"})
 
 
 def parse(members: Members) -> ParsedRequest:
     """Read a request. Raises RequestError that names the parameter."""
+    parameters.plainly_named(members, NAMES)
     model = parameters.model_name(members)
     parameters.required(members, "messages", "It is the conversation: a list of messages.")
     _refuse_unpriced(members)
@@ -38,6 +55,9 @@ def outbound(request: ParsedRequest, upstream_model: str, cap_name: str, cap: in
     changes = {"model": msgspec.json.encode(upstream_model)}
     if request.output_cap is None and cap:
         changes[cap_name] = str(cap).encode()
+    elif request.output_cap is not None and cap_name == "max_tokens" and request.members.raw(cap_name) in _NONE:
+        # a provider that knows the older name alone would pass over the newer one, and answer without end
+        changes |= {cap_name: str(request.output_cap).encode(), "max_completion_tokens": b"null"}
     if request.streamed and not request.usage_wanted:
         changes["stream_options"] = _with_usage(request.members.raw("stream_options"))
     return request.members.replaced(changes)
@@ -61,14 +81,18 @@ def _with_usage(options: bytes | None) -> bytes:
 
 def _refuse_unpriced(members: Members) -> None:
     """Refuse what a provider bills by other meters than tokens in and out; nothing is ever served for nothing."""
-    modalities = members.value("modalities") if "modalities" in members else None
-    if isinstance(modalities, list) and any(kind != "text" for kind in modalities):
+    for name, why in OUTSIDE.items():
+        if members.raw(name) not in _NONE:
+            raise parameters.unsupported(name, why)
+    modalities = parameters.value(members, "modalities")
+    if modalities is not None and modalities != ["text"]:
         raise parameters.unsupported("modalities", "only text is metered. Leave it out, or ask for text alone.")
-    if members.raw("audio") not in {None, b"null"}:
-        raise parameters.unsupported("audio", "only text is metered. Leave it out.")
-    if members.raw("web_search_options") not in {None, b"null"}:
-        raise parameters.unsupported(
-            "web_search_options", "providers bill searches apart, which is not metered. Leave it out."
-        )
-    if "service_tier" in members and members.value("service_tier") == "priority":
-        raise parameters.unsupported("service_tier", "the priority tier has prices of its own. Leave it out.")
+    tier = parameters.value(members, "service_tier")
+    if tier is not None and tier not in TIERS:
+        raise parameters.unsupported("service_tier", "other tiers have prices of their own. Leave it out.")
+    tools = parameters.value(members, "tools")
+    for tool in tools if isinstance(tools, list) else ():
+        if isinstance(tool, dict) and tool.get("type", "function") not in TOOLS:
+            raise parameters.unsupported(
+                "tools", "tools that the provider runs itself are billed apart, which is not metered. Send functions."
+            )

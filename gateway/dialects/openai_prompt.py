@@ -61,7 +61,7 @@ def _parts_bound(parts: list[_Part]) -> tuple[int, bool]:
             raise unsupported("messages", _AUDIO)
         if part.type == "image_url":
             image = _image_of(part.image_url)
-            if image.url[:5].lower() == "data:":
+            if image.url[:11].lower() == "data:image/":  # a film or a document takes far more tokens
                 tokens += (SMALL_IMAGE_TOKENS if image.detail == "low" else IMAGE_TOKENS) - len(image.url)
             else:
                 visible = False

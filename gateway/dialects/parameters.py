@@ -13,7 +13,7 @@ MAX_TOKENS = 1 << 40
 
 def model_name(members: Members) -> str:
     """Return the `model` parameter."""
-    name = _value(members, "model")
+    name = value(members, "model")
     if name is None:
         raise RequestError(
             'The parameter "model" is missing. Name the model to call; GET /v1/models lists yours.', param="model"
@@ -25,31 +25,54 @@ def model_name(members: Members) -> str:
     return name
 
 
+def value(members: Members, name: str) -> Any:
+    """Return a parameter as it was sent, None when absent or null. Raises RequestError when it cannot be read."""
+    try:
+        return members.value(name)
+    except (msgspec.DecodeError, RecursionError):
+        raise RequestError(f'The parameter "{name}" cannot be read.', param=name) from None
+
+
+def plainly_named(members: Members, names: frozenset[str]) -> None:
+    """Refuse a member that differs from one of `names` in the case of its letters alone.
+
+    Some providers' readers of JSON (Go's, for one) take `N` for `n`: it would reach them unread and unbounded.
+    """
+    for name in members.spans:
+        folded = name if name in names else name.casefold()
+        if folded != name and folded in names:
+            raise RequestError(
+                f'The parameter "{folded}" is written in small letters. Some providers would read this one all the '
+                "same, so send it as documented, or leave it out.",
+                param=folded,
+            )
+
+
 def flag(members: Members, name: str) -> bool:
     """Return a boolean parameter, False when absent or null."""
-    value = _value(members, name)
-    if value is not None and not isinstance(value, bool):
+    given = value(members, name)
+    if given is not None and not isinstance(given, bool):
         raise RequestError(f'The parameter "{name}" must be true or false.', param=name)
-    return bool(value)
+    return bool(given)
 
 
 def count(members: Members, name: str, most: int = MAX_TOKENS) -> int | None:
     """Return an integer parameter from 1 to `most`, None when absent or null."""
-    value = _value(members, name)
-    if value is None:
+    given = value(members, name)
+    if given is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+    if isinstance(given, bool) or not isinstance(given, int) or not 1 <= given <= most:
         upper = f" to {most}" if most != MAX_TOKENS else " on"
         raise RequestError(f'The parameter "{name}" must be a whole number from 1{upper}.', param=name)
-    return value
+    return given
 
 
 def mapping(members: Members, name: str) -> dict[str, Any] | None:
     """Return an object parameter, None when absent or null."""
-    value = _value(members, name)
-    if value is not None and not isinstance(value, dict):
+    given = value(members, name)
+    if given is not None and not isinstance(given, dict):
         raise RequestError(f'The parameter "{name}" must be an object.', param=name)
-    return value
+    return given
 
 
 def required(members: Members, name: str, hint: str) -> None:
@@ -63,10 +86,3 @@ def unsupported(name: str, why: str) -> RequestError:
     return RequestError(
         f'The parameter "{name}" is not supported here: {why}', code="unsupported_parameter", param=name
     )
-
-
-def _value(members: Members, name: str) -> Any:
-    try:
-        return members.value(name)
-    except (msgspec.DecodeError, RecursionError):
-        raise RequestError(f'The parameter "{name}" cannot be read.', param=name) from None

@@ -16,8 +16,16 @@ class Profile:
 DEFAULT = Profile()
 # api.openai.com deprecates max_tokens, and its reasoning models refuse it (API reference, "Create chat completion").
 PROFILES = {"api.openai.com": Profile(cap_name="max_completion_tokens")}
+# Azure serves the same models under a host name for each customer.
+SUFFIXES = {
+    ".openai.azure.com": Profile(cap_name="max_completion_tokens"),
+    ".services.ai.azure.com": Profile(cap_name="max_completion_tokens"),
+    ".cognitiveservices.azure.com": Profile(cap_name="max_completion_tokens"),
+}
 
 
 def profile_of(deployment: DeploymentPolicy) -> Profile:
     """Return the profile of a deployment, by the host it is served from."""
-    return PROFILES.get(urlsplit(deployment.base_url).hostname or "", DEFAULT)
+    host = urlsplit(deployment.base_url).hostname or ""
+    found = PROFILES.get(host)
+    return found or next((profile for suffix, profile in SUFFIXES.items() if host.endswith(suffix)), DEFAULT)

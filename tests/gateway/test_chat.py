@@ -47,8 +47,19 @@ def test_only_model_and_cap_differ_for_the_provider(gateway: LiveGateway, upstre
 
 def test_a_cap_of_the_client_is_kept(gateway: LiveGateway, upstream: FakeUpstream) -> None:
     gateway.chat(max_completion_tokens=7, n=3)
-    assert "max_tokens" not in upstream.received[0].json()
+    sent = upstream.received[0].json()
+    assert (sent["max_tokens"], sent["max_completion_tokens"]) == (
+        7,
+        None,
+    )  # this provider may know the older name only
     assert gateway.journal.opened[0].bound_output_tokens == 21
+
+
+def test_of_two_caps_the_larger_is_reserved(gateway: LiveGateway, upstream: FakeUpstream) -> None:
+    gateway.chat(max_completion_tokens=7, max_tokens=90)
+    sent = upstream.received[0].json()
+    assert (sent["max_tokens"], sent["max_completion_tokens"]) == (90, 7)
+    assert gateway.journal.opened[0].bound_output_tokens == 90
 
 
 def test_client_headers_stay_here(gateway: LiveGateway, upstream: FakeUpstream) -> None:

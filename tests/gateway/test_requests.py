@@ -80,12 +80,37 @@ def test_a_parameter_that_is_wrong_is_named(gateway: LiveGateway, changes: dict[
         ({"modalities": ["text", "audio"]}, "modalities"),
         ({"audio": {"voice": "alloy"}}, "audio"),
         ({"web_search_options": {}}, "web_search_options"),
+        ({"modalities": "audio"}, "modalities"),
         ({"service_tier": "priority"}, "service_tier"),
+        ({"service_tier": ["priority"]}, "service_tier"),
+        ({"models": ["another-model"]}, "models"),
+        ({"best_of": 20}, "best_of"),
+        ({"search_parameters": {"mode": "on"}}, "search_parameters"),
+        ({"tools": [{"type": "web_search"}]}, "tools"),
+        ({"data_sources": [{"type": "azure_search"}]}, "data_sources"),
         ({"messages": [{"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}]}, "messages"),
     ],
 )
 def test_what_has_no_price_is_refused_by_name(gateway: LiveGateway, changes: dict[str, Any], param: str) -> None:
     assert error_of(gateway.chat(**changes)) == (400, "unsupported_parameter", param)
+
+
+@pytest.mark.parametrize("name", ["N", "Max_Tokens", "MODEL", "me\u017f\u017fages", "best_OF"])
+def test_a_name_that_some_providers_would_read_is_not_passed_on(
+    gateway: LiveGateway, upstream: FakeUpstream, name: str
+) -> None:
+    status, code, param = error_of(gateway.chat(**{name: 100}))
+    assert (status, code, param) == (400, "invalid_request", name.casefold())
+    assert not upstream.received
+
+
+@pytest.mark.parametrize("name", ["modalities", "service_tier", "tools"])
+def test_a_number_beyond_all_bounds_is_a_mistake_and_no_defect(gateway: LiveGateway, name: str) -> None:
+    body = b'{"model": "chat-small", "messages": [], "%b": %b}' % (name.encode(), b"9" * 5000)
+    assert error_of(post(gateway, body)) == (400, "invalid_request", name)
+    embed = b'{"model": "embed-small", "input": [%b]}' % (b"9" * 5000)
+    answer = gateway.client.post("/v1/embeddings", content=embed, headers={"content-type": "application/json"})
+    assert error_of(answer) == (400, "invalid_request", "input")
 
 
 def test_images_have_a_bound_instead_of_their_size(gateway: LiveGateway, upstream: FakeUpstream) -> None:
@@ -99,6 +124,7 @@ def test_images_have_a_bound_instead_of_their_size(gateway: LiveGateway, upstrea
     assert 49_000 < see(inline, "auto") < 50_000
     assert 2_900 < see(inline, "low") < 4_000
     assert see("https://example.com/cat.png", "low") == 128_000  # not visible here: the context window bounds it
+    assert see("data:application/pdf;base64," + "A" * 400, "low") == 128_000
     assert upstream.received[0].json()["messages"][0]["content"][1]["image_url"]["url"] == inline
 
 
