@@ -5,7 +5,7 @@ import contextlib
 from gateway.dialects.openai_answer import as_detail, read_answer, status_of
 from gateway.dialects.openai_stream import ChatStream
 from gateway.dialects.openai_usage import generated
-from gateway.errors import GatewayError, UpstreamError
+from gateway.errors import ClientGoneError, GatewayError, UpstreamError
 from gateway.headers import JSON, answer_headers
 from gateway.runtime import Runtime
 from gateway.stages.call import provider_error
@@ -21,6 +21,7 @@ STREAM_HEADERS = [
     (b"x-accel-buffering", b"no"),
 ]
 _FIRST_OF_EVENTS = frozenset({b"", b":", b"d", b"e", b"i", b"r"})  # a comment, data, event, id, retry
+HEARD_BYTES = 1 << 20  # of an answer whose client has gone
 END_WITHIN_S = 1.0  # after the last event; then the connection is closed instead of kept
 
 
@@ -83,6 +84,9 @@ async def _stream(call: Call, grant: Grant, attempt: Attempt, response: Upstream
     stream = service_of(call).codec.stream(grant.request)
     try:
         await _events(call, attempt, stream, response, runtime)
+    except ClientGoneError:
+        await _hear_out(call, stream, response, runtime)
+        raise
     except GatewayError:
         call.event_end = stream.cut()
         raise
@@ -93,6 +97,25 @@ async def _stream(call: Call, grant: Grant, attempt: Attempt, response: Upstream
         await call.watch.client(call.client.finish(), runtime.limits.write_timeout_s)
         call.watch.ignore_client()
         await call.watch.upstream(response.chunk(), END_WITHIN_S)  # its end frees the connection for the next call
+
+
+async def _hear_out(call: Call, stream: ChatStream, response: UpstreamResponse, runtime: Runtime) -> None:
+    """Listen a moment longer for what the provider says was used.
+
+    Else who hangs up between the last word and the usage would have the answer, and not pay for its hidden thinking.
+    """
+    if call.attempts[-1].closed:
+        return
+    monotonic = runtime.clock.monotonic
+    due, heard = monotonic() + END_WITHIN_S, 0
+    call.watch.ignore_client()
+    with contextlib.suppress(GatewayError):
+        while stream.usage is None and not stream.done and heard < HEARD_BYTES and monotonic() < due:
+            data = await call.watch.upstream(response.chunk(), due - monotonic())
+            if not data:
+                return
+            heard += len(data)
+            stream.feed(data)
 
 
 async def _events(

@@ -48,10 +48,7 @@ def test_only_model_and_cap_differ_for_the_provider(gateway: LiveGateway, upstre
 def test_a_cap_of_the_client_is_kept(gateway: LiveGateway, upstream: FakeUpstream) -> None:
     gateway.chat(max_completion_tokens=7, n=3)
     sent = upstream.received[0].json()
-    assert (sent["max_tokens"], sent["max_completion_tokens"]) == (
-        7,
-        None,
-    )  # this provider may know the older name only
+    assert (sent["max_tokens"], sent["max_completion_tokens"]) == (7, None)  # it may know the older name only
     assert gateway.journal.opened[0].bound_output_tokens == 21
 
 

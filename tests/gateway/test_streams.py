@@ -160,6 +160,20 @@ def test_a_client_that_hangs_up_closes_the_provider_and_is_recorded(
     until(lambda: gateway.idle)
 
 
+def test_hanging_up_before_the_usage_chunk_does_not_save_the_hidden_tokens(
+    gateway: LiveGateway, upstream: FakeUpstream
+) -> None:
+    upstream.script(Plan(text="tick " * 10, chunks=10, chunk_delay=0.1, completion_tokens=5000))
+    body = {"model": "chat-small", "messages": HELLO, "stream": True}
+    with gateway.client.stream("POST", "/v1/chat/completions", json=body) as response:
+        chunks, seen = response.iter_raw(), b""
+        while seen.count(b"tick") < 7:
+            seen += next(chunks)
+    [closed] = until(lambda: gateway.journal.closed, within_s=3)
+    assert (closed.code, closed.output_tokens, closed.estimated) == ("client_closed", 5000, False)
+    until(lambda: gateway.idle)
+
+
 def test_a_client_that_does_not_read_holds_up_the_provider_and_is_cut_off(
     start_gateway: StartGateway, upstream: FakeUpstream
 ) -> None:
