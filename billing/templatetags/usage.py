@@ -77,7 +77,8 @@ def limit_words(now: Remaining) -> str:
 
 @register.filter
 def extra_words(now: Remaining) -> str:
-    return f"{shown(now.quota.metric, now.extra)} of it extra"
+    money = now.quota.metric == Quota.Metric.USD
+    return f"{precise(now.extra) if money else format(now.extra, ',')} of it extra"
 
 
 @register.filter
