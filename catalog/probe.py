@@ -1,6 +1,5 @@
 """Try a provider: ask for its list of models, and say in words what came back. Shows nothing of the answer or the secret."""
 
-import ipaddress
 import socket
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -12,6 +11,7 @@ from django.conf import settings
 from catalog.actions.providers import CredentialMissing, read_credential
 from catalog.addresses import is_private
 from catalog.models import Provider
+from gateway.addresses import is_public
 
 TIMEOUT = httpx.Timeout(5.0, connect=3.0)
 MOST_BYTES = 4_000_000
@@ -94,4 +94,4 @@ def _leads_inside(host: str) -> bool:
         found = {str(info[4][0]) for info in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
     except OSError:
         return False  # the call itself will say that there is no such host
-    return any(not ipaddress.ip_address(address.partition("%")[0]).is_global for address in found)
+    return any(not is_public(address) for address in found)

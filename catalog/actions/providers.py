@@ -4,7 +4,9 @@ import os
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 from django.utils import timezone
@@ -20,6 +22,10 @@ FIELDS = ("slug", "name", "kind", "dialect", "base_url", "region", "internal", "
 LAST4_FROM = 12  # of a shorter secret, four characters would give too much away
 MAX_SECRET = 8192
 VARIABLE = re.compile(r"\A[A-Za-z_][A-Za-z0-9_]{0,199}\Z")
+# What the servers themselves are trusted with: sent to a provider, it would be an administrator's to read.
+OWN_VARIABLES = re.compile(
+    r"\A(ATRIUM_|DJANGO_|PGPASS|POSTGRES_|OIDC_|EMAIL_|SECRET_KEY\Z|DATABASE_|REDIS_)", re.IGNORECASE
+)
 
 
 class CredentialMissing(Exception):  # says what is the matter, as the callers read it
@@ -47,8 +53,11 @@ def create_provider(
     return provider
 
 
-def change_provider(*, actor: Actor, provider: Provider, **fields: Any) -> Provider:
-    """Change some of `FIELDS`. Needs catalog.manage. Writes nothing where nothing differs. Raises ValidationError, by field."""
+def change_provider(*, actor: Actor, provider: Provider, credential_follows: bool = False, **fields: Any) -> Provider:
+    """Change some of `FIELDS`. Needs catalog.manage. Writes nothing where nothing differs. Raises ValidationError, by field.
+
+    A stored secret is not carried to another host: say `credential_follows` where the caller names the credential too.
+    """
     demand(actor, "catalog.manage")
     unknown = set(fields) - set(FIELDS)
     if unknown:
@@ -65,6 +74,8 @@ def change_provider(*, actor: Actor, provider: Provider, **fields: Any) -> Provi
         if not changed:
             trail.skip()
             return provider
+        if not credential_follows and _origin(before["base_url"]) != _origin(after["base_url"]):
+            _refuse_to_carry(provider)
         provider.save(update_fields=changed)
         trail.before = {field: before[field] for field in changed}
         trail.after = {field: after[field] for field in changed}
@@ -142,7 +153,8 @@ def read_credential(provider: Provider) -> str:
     if credential is None:
         return ""
     if credential.source == Credential.Source.ENV:
-        secret = os.environ.get(credential.reference, "").strip()
+        own = OWN_VARIABLES.match(credential.reference)
+        secret = "" if own else os.environ.get(credential.reference, "").strip()
         if not secret:
             raise CredentialMissing(
                 f"the environment variable {credential.reference} of provider {provider.slug} is not set"
@@ -159,6 +171,8 @@ def read_credential(provider: Provider) -> str:
 
 
 def _read_file(provider: Provider, path: str) -> str:
+    if _is_own(path):
+        raise CredentialMissing(f"the file {path} of provider {provider.slug} is the server's own")
     try:
         with Path(path).open(encoding="utf-8") as file:
             secret = file.read(MAX_SECRET + 1).strip()
@@ -186,10 +200,38 @@ def _read_source(value: str | None, env: str | None, file: str | None) -> tuple[
             raise ValidationError(
                 {"env": "A variable's name holds letters, digits and _ only, such as OPENAI_API_KEY."}
             )
+        if OWN_VARIABLES.match(env):
+            raise ValidationError(
+                {"env": f"{env} is Atrium's own and is sent to no provider. Choose another variable."}
+            )
         return Credential.Source.ENV, env, ""
     if file is None or not file.startswith("/") or len(file) > 500 or not file.isprintable():
         raise ValidationError({"file": "Give the whole path, such as /run/secrets/openai."})
+    if _is_own(file):
+        raise ValidationError({"file": "This file is the server's own and is sent to no provider. Choose another."})
     return Credential.Source.FILE, file, ""
+
+
+def _is_own(file: str) -> bool:
+    """Say whether a path, links followed, leads to what the server itself keeps or is told."""
+    try:
+        path = Path(file).resolve()
+    except (OSError, RuntimeError, ValueError):
+        return True
+    return any(path.is_relative_to(own) for own in ("/proc", "/sys", "/dev", settings.DATA_DIR))
+
+
+def _origin(address: str) -> tuple[str, str, int | None]:
+    parts = urlsplit(address)
+    return parts.scheme, parts.hostname or "", parts.port
+
+
+def _refuse_to_carry(provider: Provider) -> None:
+    """Raises ValidationError where a secret that nobody can look at any more would be sent to another host."""
+    if Credential.objects.filter(provider=provider).exists():
+        raise ValidationError(
+            {"base_url": "This leads to another host, which would get the credential. Enter the credential again, too."}
+        )
 
 
 def _check(provider: Provider) -> None:

@@ -61,7 +61,10 @@ def provider_edit(request: HttpRequest, provider_id: str) -> HttpResponse:
     if form.is_valid() and credential.is_valid():
         try:
             with transaction.atomic():
-                change_provider(actor=actor_of(request), provider=provider, **form.cleaned_data)
+                named = credential.wanted() is not None
+                change_provider(
+                    actor=actor_of(request), provider=provider, credential_follows=named, **form.cleaned_data
+                )
                 _store(actor_of(request), provider, credential)
             messages.success(request, "Saved. Gateways follow within a second.")
             return redirect("catalog-provider-edit", provider.pk)

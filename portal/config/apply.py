@@ -107,7 +107,8 @@ class _Applying:
         if row is None:
             row = create_provider(actor=self.actor, slug=slug, **plain)
         else:
-            row = change_provider(actor=self.actor, provider=row, **plain)
+            named = "sealed" not in (fields.get("credential") or {}) and "credential" in fields
+            row = change_provider(actor=self.actor, provider=row, credential_follows=named, **plain)
         if "credential" not in fields:
             return
         credential = fields["credential"]

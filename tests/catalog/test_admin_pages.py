@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -110,6 +111,10 @@ def test_editing_a_provider_keeps_its_secret_unless_told(client: Client) -> None
         ({"base_url": "http://10.0.0.1/v1"}, "mark the provider as internal"), ({"slug": "no slug"}, "slug"),
         ({"source": "env", "reference": "NOT A NAME"}, "letters, digits and _ only"), ({"value": ""}, "A secret is one line"),
         ({"source": "file", "reference": "relative"}, "whole path"),
+        ({"source": "env", "reference": "ATRIUM_KEK"}, "Atrium&#x27;s own"), ({"source": "env", "reference": "SECRET_KEY"}, "own"),
+        ({"source": "env", "reference": "DATABASE_URL"}, "own"), ({"source": "file", "reference": "/proc/self/environ"}, "own"),
+        ({"source": "file", "reference": f"{settings.DATA_DIR}/secrets.json"}, "server&#x27;s own"),
+        ({"source": "file", "reference": f"/etc/..{settings.DATA_DIR}/secrets.json"}, "server&#x27;s own"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_in_the_form_and_nothing_is_written(
@@ -120,6 +125,20 @@ def test_a_mistake_is_told_in_the_form_and_nothing_is_written(
     assert words in answer.content.decode()
     assert not Provider.objects.exists()
     assert not AuditEvent.objects.exists()
+
+
+def test_a_secret_is_not_carried_to_another_host(client: Client) -> None:
+    client.post(reverse("catalog-provider-add"), PROVIDER)
+    provider = Provider.objects.get()
+    edit, elsewhere = reverse("catalog-provider-edit", args=[provider.pk]), {"base_url": "https://evil.example.net/v1"}
+    refused = client.post(edit, PROVIDER | elsewhere | {"source": "keep", "value": ""})
+    assert refused.status_code == 422
+    assert "Enter the credential again" in refused.content.decode()
+    assert Provider.objects.get().base_url == "https://api.example.com/v1"
+    path = client.post(edit, PROVIDER | {"base_url": "https://api.example.com/v2", "source": "keep", "value": ""})
+    assert path.status_code == 302
+    assert client.post(edit, PROVIDER | elsewhere).status_code == 302  # with the secret typed in
+    assert (Provider.objects.get().base_url, read_credential(Provider.objects.get())) == (elsewhere["base_url"], SECRET)
 
 
 def test_a_slug_that_is_taken_is_told(client: Client) -> None:

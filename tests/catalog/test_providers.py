@@ -177,3 +177,20 @@ def test_actions_ask_for_the_right_themselves() -> None:
         with pytest.raises(PermissionDenied):
             attempt()
     assert not AuditEvent.objects.exists()
+
+
+def test_what_is_the_servers_own_is_not_read_even_where_a_row_names_it(
+    tmp_path: Path, settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = ProviderFactory()
+    monkeypatch.setenv("ATRIUM_KEK", SECRET)
+    Credential.objects.create(provider=provider, source="env", reference="ATRIUM_KEK")
+    with pytest.raises(CredentialMissing):
+        read_credential(provider)
+    (tmp_path / "secrets.json").write_text(SECRET)
+    (tmp_path / "link").symlink_to(tmp_path / "secrets.json")
+    Credential.objects.update(source="file", reference=str(tmp_path / "link"))
+    assert read_credential(provider) == SECRET
+    settings.DATA_DIR = tmp_path
+    with pytest.raises(CredentialMissing):
+        read_credential(provider)

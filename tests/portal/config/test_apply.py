@@ -214,6 +214,18 @@ def test_a_stored_secret_cannot_be_left_where_none_is() -> None:
     assert apply(EXAMPLE.replace("{env: ACME_KEY}", "{sealed: true}"), actor=CONFIG) == []
 
 
+def test_a_stored_secret_is_not_carried_to_another_host_and_a_named_one_is() -> None:
+    apply(EXAMPLE, actor=CONFIG)
+    moved = EXAMPLE.replace("127.0.0.1:9100", "127.0.0.1:9101")
+    assert moved != EXAMPLE
+    set_credential(actor=SYSTEM, provider=Provider.objects.get(), value="sk-live-Zq7mT4vX9pLw2")
+    [mistake] = mistakes_of(moved.replace("{env: ACME_KEY}", "{sealed: true}"))
+    assert mistake.startswith("providers.acme.base_url: This leads to another host")
+    apply(EXAMPLE, actor=CONFIG)
+    apply(moved, actor=CONFIG)
+    assert "9101" in Provider.objects.get().base_url
+
+
 def test_a_refusal_of_an_action_is_told_with_its_path_and_rolls_everything_back() -> None:
     UserFactory(email="boss@example.com").global_roles.create(role="platform_admin", source="config")
     found = mistakes_of(EXAMPLE + "people:\n  boss@example.com: {roles: []}\n")
