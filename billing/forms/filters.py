@@ -7,6 +7,7 @@ from django import forms
 from billing.asking import GROUPS, INTERVALS, Asked
 from billing.filters import NONE
 from billing.labels import labels
+from billing.models import UsageEvent
 from catalog.models import Model, Provider
 from portal.people.access import Viewer
 from portal.people.models import CostCentre, Team, User
@@ -62,7 +63,8 @@ class FilterForm(forms.Form):
 
     def _user(self) -> forms.Field:
         one = self.asked.filters.ids.get("user", "")
-        email = User.objects.filter(id=one).values_list("email", flat=True).first() if one else ""
+        may_know = one == self.viewer.user.pk or _named(self.viewer, self.asked, "user")
+        email = User.objects.filter(id=one).values_list("email", flat=True).first() if may_know else ""
         return self._text("Person", email or one, "e-mail")
 
     def _key(self) -> forms.Field:
@@ -88,13 +90,23 @@ def _date(label: str, value: str) -> forms.CharField:
     return forms.CharField(label=label, initial=value, required=False, widget=forms.TextInput({"type": kind}))
 
 
-def chips(asked: Asked, path: str) -> list[dict[str, str]]:
+def _named(viewer: Viewer, asked: Asked, dimension: str) -> bool:
+    """Say whether the viewer may know what an id in a filter is called: that of a stranger stays an id."""
+    one = asked.filters.ids.get(dimension, "")
+    if not one or one == NONE or viewer.allows("usage.all"):
+        return bool(one)
+    seen = UsageEvent.objects.visible_to(viewer).between(asked.filters.start, asked.filters.end)
+    return seen.filter(**{f"{dimension}_id": one}).exists()
+
+
+def chips(asked: Asked, path: str, viewer: Viewer) -> list[dict[str, str]]:
     """Name the filters in force that no field shows by name, each with the address without it."""
     found = []
     for dimension in ("key", "application"):
         one = asked.filters.ids.get(dimension)
         if one:
-            name = labels(dimension, [one]).get(one, "none" if one == NONE else one)
+            known = labels(dimension, [one]) if _named(viewer, asked, dimension) else {}
+            name = known.get(one, "none" if one == NONE else one)
             found.append({"words": f"{GROUPS[dimension]}: {name}", "url": f"{path}?{asked.query(**{dimension: ''})}"})
     if asked.filters.but:
         words = f"Without the {len(asked.filters.but) - 1} dearest by {GROUPS[asked.filters.but[0]].lower()}"

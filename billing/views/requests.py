@@ -30,7 +30,7 @@ def usage_list(request: HttpRequest) -> HttpResponse:
     context = {
         "asked": asked,
         "form": FilterForm(asked, viewer, wanted),
-        "chips": chips(asked, request.path),
+        "chips": chips(asked, request.path, viewer),
         "requests": named(shown.rows, LISTED),
         "newer": f"?{asked.query(after=shown.newer, group='', interval='')}" if shown.newer else "",
         "older": f"?{asked.query(before=shown.older, group='', interval='')}" if shown.older else "",

@@ -29,7 +29,7 @@ def frame(request: HttpRequest, wanted: list[str], groups: dict[str, str], **fix
         "asked": asked,
         "report": report_of(viewer, asked, query.get("page", "1"), request.path),
         "form": FilterForm(asked, viewer, wanted, groups),
-        "chips": chips(asked, request.path),
+        "chips": chips(asked, request.path, viewer),
         "presets": PRESETS,
         "data_until": data_until(),
         "fixed": {},

@@ -13,7 +13,8 @@ from billing.models import UsageEvent
 from portal.people.permissions import Role
 from tests.factories.billing import UsageEventFactory
 from tests.factories.catalog import DeploymentFactory, ModelFactory, PriceFactory, ProviderFactory
-from tests.factories.people import TeamFactory, UserFactory, person_as
+from tests.factories.keys import member_of, minted
+from tests.factories.people import ApplicationFactory, MembershipFactory, TeamFactory, UserFactory, person_as
 
 pytestmark = pytest.mark.django_db
 SECOND = timedelta(seconds=1)
@@ -113,3 +114,19 @@ def test_health_is_a_piece_of_a_page() -> None:
     assert "100.0 %" in html
     assert "<html" not in html
     assert client_of(user).get(reverse("billing-model-health", args=["mdl_none"])).status_code == 404
+
+
+def test_an_id_in_a_filter_does_not_tell_strangers_what_it_is_called() -> None:
+    lead, own_team, other_team = UserFactory(), TeamFactory(), TeamFactory()
+    theirs = member_of(other_team, email="grace@example.com")
+    MembershipFactory(team=own_team, user=lead, role="lead")
+    key, _ = minted(theirs, other_team, name="payroll-bot")
+    application = ApplicationFactory(team=other_team, name="Layoff planner")
+    query = f"?key={key.pk}&user={theirs.pk}&application={application.pk}"
+    html = client_of(lead).get(reverse("billing-usage-list") + query).content.decode()
+    for words in (key.name, theirs.email, application.name):
+        assert words not in html
+    UsageEventFactory(team_id=own_team.pk, user_id=theirs.pk, key_id=key.pk, application_id=application.pk)
+    html = client_of(lead).get(reverse("billing-usage-list") + query).content.decode()
+    for words in (key.name, theirs.email, application.name):
+        assert words in html
