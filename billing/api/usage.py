@@ -186,6 +186,6 @@ def _sums(sums: Figures) -> dict[str, Any]:
 def _size(text: str) -> int:
     if not text:
         return LIMIT
-    if not text.isdecimal() or not 1 <= int(text[:6]) <= MOST:
+    if not text.isdecimal() or len(text) > 6 or not 1 <= int(text) <= MOST:
         raise ValidationError({"limit": [f"Use a whole number from 1 to {MOST}."]})
     return int(text)

@@ -52,8 +52,9 @@ class AuditFilter(forms.Form):
 
 
 def read_day(text: object) -> date | None:
-    """Read `2026-11-21`; anything else is no limit."""
+    """Read `2026-11-21`; anything else, and a year that has no next day to count with, is no limit."""
     try:
-        return date.fromisoformat(str(text))
+        day = date.fromisoformat(str(text))
     except ValueError:
         return None
+    return day if day.year < date.max.year else None

@@ -72,6 +72,7 @@ def test_sums_are_grouped_named_and_timed(people) -> None:
     ("path", "query"),
     [
         ("usage", {"from": "soon"}), ("usage", {"team": "nope"}), ("usage", {"limit": "0"}), ("usage", {"limit": "many"}),
+        ("usage", {"limit": "000001999999"}), ("usage", {"limit": "9" * 5000}),
         ("usage", {"status": "blue"}), ("spend", {"group": "shoe"}), ("spend", {"interval": "week"}),
         ("spend", {"interval": "day", "group": "cost_centre"}), ("spend", {"period": "aeon"}),
     ],

@@ -71,6 +71,12 @@ def test_each_filter_narrows_list_and_file(auditor: Client, filters: dict[str, s
         assert "No event matches" in listed
 
 
+@pytest.mark.parametrize("page", ["people-audit-list", "people-audit-export"])
+def test_the_last_day_of_the_calendar_is_no_defect(auditor: Client, page: str) -> None:
+    answer = auditor.get(reverse(page), {"from": "0001-01-01", "to": "9999-12-31"})
+    assert answer.status_code == 200
+
+
 def test_events_of_one_team(auditor: Client) -> None:
     team = TeamFactory(name="Search")
     AuditEventFactory(team_id=team.pk, target_label="tulip")
