@@ -1,6 +1,7 @@
 """Stage 9: what was used, and what it costs at the price that was in force when it was reserved."""
 
 from gateway.dialects.openai_usage import text_of
+from gateway.errors import ClientGoneError
 from gateway.money import cost_of, settle
 from gateway.runtime import Runtime
 from gateway.snapshot import Price
@@ -31,7 +32,7 @@ def price(call: Call, attempt: Attempt) -> None:
         return
     if attempt.usage is None:
         attempt.estimated = True
-        attempt.usage = _by_size(grant, attempt)
+        attempt.usage = _by_size(call, grant, attempt)
     attempt.cost_nano_usd = cost(attempt.usage, grant.price)
 
 
@@ -56,6 +57,8 @@ async def _counted(call: Call, grant: Grant, attempt: Attempt, runtime: Runtime)
         given = prompt.overhead + size // CHARACTERS_A_TOKEN
     else:
         given = await runtime.tokens.count_prompt(prompt, encoding)
+    if _unseen(call, grant):
+        return Usage(input_tokens=given, output_tokens=attempt.reserved.demand.output_tokens)
     text = text_of(list(attempt.fragments))
     if len(text) > COUNTED_CHARACTERS:
         made = len(text) // CHARACTERS_A_TOKEN
@@ -64,7 +67,18 @@ async def _counted(call: Call, grant: Grant, attempt: Attempt, runtime: Runtime)
     return Usage(input_tokens=given, output_tokens=made)
 
 
-def _by_size(grant: Grant, attempt: Attempt) -> Usage:
-    given = min(attempt.reserved.demand.input_tokens, len(grant.request.members.body) // CHARACTERS_A_TOKEN + 1)
+def _by_size(call: Call, grant: Grant, attempt: Attempt) -> Usage:
+    demand = attempt.reserved.demand
+    given = min(demand.input_tokens, len(grant.request.members.body) // CHARACTERS_A_TOKEN + 1)
     made = sum(map(len, attempt.fragments)) // CHARACTERS_A_TOKEN
-    return Usage(input_tokens=given, output_tokens=made)
+    return Usage(input_tokens=given, output_tokens=demand.output_tokens if _unseen(call, grant) else made)
+
+
+def _unseen(call: Call, grant: Grant) -> bool:
+    """Say whether the provider may have made, and will bill, output that never came here: then the cap is charged.
+
+    So it is when the client hangs up on an answer in one piece, or on a model that thinks before it writes. Otherwise
+    hanging up in time would be a way to spend past any budget.
+    """
+    hidden = not grant.request.streamed or "reasoning" in grant.model.capabilities
+    return isinstance(call.error, ClientGoneError) and hidden

@@ -178,14 +178,17 @@ def test_a_compressed_answer_is_unpacked_under_the_limit(
     assert error_of(gateway.chat()) == (502, "upstream_error", "gateway")
 
 
-def test_a_client_that_hangs_up_while_waiting_is_recorded(gateway: LiveGateway, upstream: FakeUpstream) -> None:
+def test_a_client_that_hangs_up_on_an_answer_in_one_piece_pays_its_cap(
+    gateway: LiveGateway, upstream: FakeUpstream
+) -> None:
     upstream.script(Plan(delay=30))
     gate = threading.Thread(target=lambda: _give_up(gateway, upstream))
     gate.start()
     until(lambda: upstream.served and upstream.served[0].ended == "gone", within_s=5)
     gate.join()
     [closed] = until(lambda: gateway.journal.closed)
-    assert (closed.status, closed.code, closed.output_tokens) == (499, "client_closed", 0)
+    assert (closed.status, closed.code, closed.output_tokens) == (499, "client_closed", 4096)
+    assert closed.estimated and closed.cost_nano_usd <= gateway.journal.opened[0].bound_nano_usd
     until(lambda: gateway.idle)
 
 
