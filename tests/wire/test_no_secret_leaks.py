@@ -5,6 +5,7 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
+from psycopg import sql
 
 from tests.services.atrium import Atrium, StartServer
 from tests.services.processes import wait_until
@@ -112,6 +113,7 @@ def tables_of(server: Atrium) -> dict[str, str]:
     with psycopg.connect(url) as connection:
         names = [row[0] for row in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
         for name in names:
-            with connection.cursor().copy(f'COPY (SELECT * FROM "{name}") TO STDOUT') as rows:  # type: ignore[arg-type]  # our own names
+            rows_of = sql.SQL("COPY (SELECT * FROM {}) TO STDOUT").format(sql.Identifier(name))
+            with connection.cursor().copy(rows_of) as rows:
                 found[f"table {name}"] = b"".join(bytes(row) for row in rows).decode("latin-1")
     return found
