@@ -11,7 +11,7 @@ help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: ## install what is missing and start everything (PORT, DATABASE_URL, REDIS_URL are honoured)
-	@ATRIUM_DEMO=$${ATRIUM_DEMO:-$(if $(OIDC_ISSUER),0,1)} sh deploy/python.sh deploy/bootstrap.py manage.py serve
+	@ATRIUM_DEMO=$${ATRIUM_DEMO:-$(if $(OIDC_ISSUER),0,1)} exec sh deploy/python.sh deploy/bootstrap.py manage.py serve
 
 test: ## the whole suite, on SQLite and on PostgreSQL + Redis (STORES=sqlite or postgres, ARGS="-k name" for a part)
 	$(BOOT) --dev -m deploy.suite --stores $(STORES) $(ARGS)

@@ -59,6 +59,8 @@ def _as_ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
 
 def _refuse_inside(scheme: str, host: str) -> None:
     if is_private(host):
-        raise ValueError(f'"{host[:100]}" is a private address: mark the provider as internal to allow it')
+        raise ValueError(
+            f'"{host[:100]}" is a private address: mark the provider as internal (it runs inside the company) to allow it'
+        )
     if scheme != "https":
         raise ValueError("a public provider is called over https://, so that its credential is not sent in the clear")

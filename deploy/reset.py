@@ -1,5 +1,6 @@
 """Deletes the data of the embedded installation, after asking."""
 
+import fcntl
 import os
 import shutil
 import sys
@@ -20,9 +21,25 @@ def main() -> int:
     if os.environ.get("FORCE") != "1" and not _agreed(folder):
         print("Nothing was deleted.")
         return 1
+    if _in_use(folder):
+        print(f"Atrium runs on {folder}: stop it first (Ctrl-C where it runs). Nothing was deleted.", file=sys.stderr)
+        return 1
     shutil.rmtree(folder)
     print(f"Deleted {folder}.")
     return 0
+
+
+def _in_use(folder: Path) -> bool:
+    """Say whether a server holds the folder, as `manage.py serve` does for its life."""
+    lock = folder / "serve.lock"
+    if not lock.exists():
+        return False
+    with lock.open("r+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
 
 
 def _agreed(folder: Path) -> bool:

@@ -192,7 +192,9 @@ def _read_source(value: str | None, env: str | None, file: str | None) -> tuple[
         )
     if value is not None:
         secret = value.strip()
-        if not secret or len(secret) > MAX_SECRET or not (secret.isascii() and secret.isprintable()):
+        if not secret:
+            raise ValidationError({"value": "The secret is empty. Enter it, or say that the provider needs none."})
+        if len(secret) > MAX_SECRET or not (secret.isascii() and secret.isprintable()):
             raise ValidationError({"value": f"A secret is one line of 1 to {MAX_SECRET} plain characters."})
         return Credential.Source.SEALED, "", secret
     if env is not None:

@@ -109,7 +109,7 @@ def test_editing_a_provider_keeps_its_secret_unless_told(client: Client) -> None
     ("fields", "words"),
     [
         ({"base_url": "http://10.0.0.1/v1"}, "mark the provider as internal"), ({"slug": "no slug"}, "slug"),
-        ({"source": "env", "reference": "NOT A NAME"}, "letters, digits and _ only"), ({"value": ""}, "A secret is one line"),
+        ({"source": "env", "reference": "NOT A NAME"}, "letters, digits and _ only"), ({"value": ""}, "The secret is empty"),
         ({"source": "file", "reference": "relative"}, "whole path"),
         ({"source": "env", "reference": "ATRIUM_KEK"}, "Atrium&#x27;s own"), ({"source": "env", "reference": "SECRET_KEY"}, "own"),
         ({"source": "env", "reference": "DATABASE_URL"}, "own"), ({"source": "file", "reference": "/proc/self/environ"}, "own"),

@@ -1,5 +1,6 @@
 """The small tools beside the product: fresh secrets for compose, and deleting data."""
 
+import fcntl
 import os
 import stat
 import subprocess
@@ -56,3 +57,13 @@ def test_reset_deletes_no_folder_that_is_not_atriums(tmp_path: Path) -> None:
     done = reset(tmp_path, FORCE="1")
     assert (tmp_path / "thesis.txt").exists()
     assert "holds no Atrium data" in done.stderr
+
+
+def test_reset_leaves_a_folder_alone_that_a_server_holds(data: Path) -> None:
+    lock = (data / "serve.lock").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    done = reset(data, FORCE="1")
+    assert (done.returncode, data.exists()) == (1, True)
+    assert "stop it first" in done.stderr
+    lock.close()
+    assert reset(data, FORCE="1").returncode == 0 and not data.exists()

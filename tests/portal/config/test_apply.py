@@ -199,7 +199,7 @@ def test_changing_a_limit_keeps_the_quota_and_what_is_spent() -> None:
 
 def test_a_provider_on_loopback_must_be_internal() -> None:
     assert mistakes_of(EXAMPLE.replace(", internal: true", "")) == [
-        'providers.acme.base_url: "127.0.0.1" is a private address: mark the provider as internal to allow it'
+        'providers.acme.base_url: "127.0.0.1" is a private address: mark the provider as internal (it runs inside the company) to allow it'
     ]
     apply(EXAMPLE, actor=CONFIG)
     assert mistakes_of(file(providers={"acme": {"internal": False}}))[0].startswith("providers.acme.base_url: ")
