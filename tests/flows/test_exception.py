@@ -77,7 +77,13 @@ def test_a_model_is_refused_requested_approved_and_then_the_same_call_works(
     lea.goto(f"{url}/")
     lea.get_by_role("link", name="waits for your decision").first.click()
     lea.get_by_role("row").filter(has_text="Erin Example").get_by_role("link").first.click()
-    expect(lea.locator(".card").filter(has_text="Their last 30 days")).to_contain_text("Demo chat")
+    past = lea.locator(".card").filter(has_text="Their last 30 days")
+
+    def rolled_up() -> bool:
+        lea.reload()
+        return "Demo chat" in past.inner_text()
+
+    seconds_until(rolled_up, 10)
     expect(lea.locator("main")).to_contain_text("Summaries for two pilot customers")
     in_three_days = datetime.now(UTC).date() + timedelta(days=3)
     lea.locator("[name=until]").fill(in_three_days.isoformat())
