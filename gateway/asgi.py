@@ -63,7 +63,7 @@ class GatewayApp:
             return
         task = asyncio.current_task()
         if task is not None:
-            runtime.in_flight[task] = call.watch
+            runtime.in_flight[task] = call
         try:
             await handle(call, runtime)
         finally:

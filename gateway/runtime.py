@@ -13,9 +13,8 @@ from gateway.keyring import KeyRing
 from gateway.quotas.interface import MoneyStore, RateStore
 from gateway.snapshot import Snapshot
 from gateway.tokens import Countable
-from gateway.types import CallLine
+from gateway.types import Call, CallLine
 from gateway.upstream import Upstream
-from gateway.watch import Watch
 
 CUT_WITHIN_S = 3.0  # for a call that was cut off to be recorded
 
@@ -42,8 +41,11 @@ class SystemClock:
 class Journal(Protocol):
     """Where usage is written before and after each dial. Raises `gateway.journal.frames.JournalError`."""
 
-    def append(self, *records: Record) -> None:
-        """Write the records as one entry."""
+    def append(self, *records: Record) -> asyncio.Future[None] | None:
+        """Write the records as one entry. Returns None when it is as durable as this journal makes it.
+
+        Else a future that is done once it is; it raises JournalError when it never will be.
+        """
         ...
 
 
@@ -112,7 +114,7 @@ class Runtime:
     observer: Observer = field(default_factory=Unobserved)
     choose: Callable[[], float] = random.random  # in [0, 1): picks among weighted deployments
     closing: bool = False
-    in_flight: dict[asyncio.Task[Any], Watch] = field(default_factory=dict)
+    in_flight: dict[asyncio.Task[Any], Call] = field(default_factory=dict)
     _chores: set[asyncio.Task[Any]] = field(default_factory=set)
 
     def ready_snapshot(self) -> Snapshot:
@@ -154,8 +156,8 @@ class Runtime:
         """Take no new calls, let those in flight end within `deadline_s`, cut the rest off, and close the connections."""
         self.closing = True
         await self._settled(deadline_s)
-        for watch in tuple(self.in_flight.values()):
-            watch.end(
+        for call in tuple(self.in_flight.values()):
+            call.watch.end(
                 _stopping("The gateway process that served this call had to stop. Try again: another one answers.")
             )
         await self._settled(CUT_WITHIN_S)

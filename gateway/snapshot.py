@@ -115,6 +115,8 @@ class QuotaPolicy:
     window: Window
     capacity: int
     extras: tuple[QuotaExtra, ...] = ()
+    model_id: str | None = None  # a pair: the scope counts only what it does with this model
+    step_down_model_id: str | None = None  # where calls go once this is used up; None: they are refused
 
     def capacity_at(self, now: float) -> int:
         """Return the capacity in force at `now` (epoch s), approved extras included."""
@@ -133,6 +135,7 @@ class Snapshot:
     organisation_id: str
     portal_url: str  # no trailing slash
     billing_time_zone: str  # IANA name; calendar windows of money begin at its midnight
+    stops: Mapping[tuple[str, str], str] = field(default_factory=dict)  # kill switch: (kind, id) → reason
 
 
 @dataclass(frozen=True, slots=True)
