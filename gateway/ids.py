@@ -4,15 +4,17 @@ import os
 import time
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 
 
 def base62(number: int, width: int) -> str:
     """Write `number` in base 62 with the fixed alphabet `0-9A-Za-z`, left-padded to `width` characters."""
-    digits = []
+    pairs = []
     while number:
-        number, digit = divmod(number, 62)
-        digits.append(ALPHABET[digit])
-    return "".join(reversed(digits)).rjust(width, "0")
+        number, pair = divmod(number, 3844)
+        pairs.append(_PAIRS[pair])
+    pairs.reverse()
+    return "".join(pairs).lstrip("0").rjust(width, "0")
 
 
 def uuid7_int(now_ms: int | None = None) -> int:

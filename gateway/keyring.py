@@ -53,13 +53,15 @@ class KeyRing:
 
         Raises StoreUnavailable when an unseen key cannot be looked up, UnavailableError when too many are at once.
         """
-        if not keyformat.well_formed(secret):
+        if len(secret) != keyformat.LENGTH or not secret.isascii():
             return None
         digest = keyformat.digest(secret, self._pepper)
         entry = self._entries.get(digest)
         if entry is not None:
             self._entries.move_to_end(digest)
             return entry
+        if not keyformat.well_formed(secret):  # a typing error costs no look-up
+            return None
         forgotten_at = self._negatives.get(digest)
         if forgotten_at is not None:
             if self._monotonic() < forgotten_at:

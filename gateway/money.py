@@ -28,11 +28,11 @@ def parse_usd(text: str) -> int:
 
 def format_usd(nano: int, places: int | None = None) -> str:
     """Write nano-USD as a decimal string: exact when `places` is None, else rounded half up."""
-    amount = Decimal(nano) / NANO
     if places is not None:
-        return f"{amount.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP):f}"
-    text = f"{amount:.9f}".rstrip("0")
-    return text + "00" if text.endswith(".") else text if len(text.split(".")[1]) >= 2 else text + "0"
+        return f"{(Decimal(nano) / NANO).quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP):f}"
+    whole, part = divmod(abs(nano), NANO)
+    decimals = f"{part:09d}".rstrip("0")
+    return f"{'-' if nano < 0 else ''}{whole}.{decimals:0<2}"
 
 
 def cost_of(tokens: int, nano_per_million: int) -> int:

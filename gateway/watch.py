@@ -6,8 +6,8 @@ is cancelled inside the wait in question, and nowhere else.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 from gateway.errors import ClientGoneError, GatewayError, SlowRequestError, UpstreamError
 
@@ -60,19 +60,24 @@ class Watch:
         self.total_due = NEVER  # monotonic: no wait for the provider goes on longer
         self.waited_s = 0.0
 
-    async def upstream(self, wait: Awaitable[T], timeout_s: float) -> T:
+    # These hand out the coroutine of `_wait` itself: one frame fewer for each wait of each call.
+
+    def upstream(self, wait: Awaitable[T], timeout_s: float) -> Coroutine[Any, Any, T]:
         """Wait for the provider. Raises UpstreamError (504) after `timeout_s`, ClientGoneError on a hang-up."""
+        now = self._monotonic()
         if self._listen_at is NEVER and self._listener is None:
-            self._listen_at = self._monotonic() + self._disconnect_after_s
-        return await self._wait(wait, min(timeout_s, self.total_due - self._monotonic()), _provider_late)
+            self._listen_at = now + self._disconnect_after_s
+        return self._wait(wait, now, min(now + timeout_s, self.total_due), _provider_late)
 
-    async def body(self, wait: Awaitable[T], timeout_s: float) -> T:
+    def body(self, wait: Awaitable[T], timeout_s: float) -> Coroutine[Any, Any, T]:
         """Wait for the request's body. Raises SlowRequestError `timeout_s` after the last `extend`."""
-        return await self._wait(wait, timeout_s, _body_late)
+        now = self._monotonic()
+        return self._wait(wait, now, now + timeout_s, _body_late)
 
-    async def client(self, wait: Awaitable[T], timeout_s: float) -> T:
+    def client(self, wait: Awaitable[T], timeout_s: float) -> Coroutine[Any, Any, T]:
         """Wait for the client to take bytes. Raises ClientGoneError after `timeout_s`, or on a hang-up."""
-        return await self._wait(wait, timeout_s, _client_late)
+        now = self._monotonic()
+        return self._wait(wait, now, now + timeout_s, _client_late)
 
     def extend(self, timeout_s: float) -> None:
         """Move the deadline of the wait under way: the other side is getting on with it."""
@@ -98,10 +103,9 @@ class Watch:
         if self._listener is not None:
             self._listener.cancel()
 
-    async def _wait(self, wait: Awaitable[T], timeout_s: float, late: Callable[[], GatewayError]) -> T:
-        began = self._monotonic()
+    async def _wait(self, wait: Awaitable[T], began: float, due: float, late: Callable[[], GatewayError]) -> T:
         self._late = late
-        self._due = began + timeout_s
+        self._due = due
         if self._end_by is not None:
             self._arm(began, began)
         elif self._listener is None:

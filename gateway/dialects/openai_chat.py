@@ -81,9 +81,9 @@ def _with_usage(options: bytes | None) -> bytes:
 
 def _refuse_unpriced(members: Members) -> None:
     """Refuse what a provider bills by other meters than tokens in and out; nothing is ever served for nothing."""
-    for name, why in OUTSIDE.items():
+    for name in OUTSIDE.keys() & members.spans.keys():
         if members.raw(name) not in _NONE:
-            raise parameters.unsupported(name, why)
+            raise parameters.unsupported(name, OUTSIDE[name])
     modalities = parameters.value(members, "modalities")
     if modalities is not None and modalities != ["text"]:
         raise parameters.unsupported("modalities", "only text is metered. Leave it out, or ask for text alone.")

@@ -1,7 +1,6 @@
 """OpenAI's usage object, and what was generated where a provider sends none."""
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -21,7 +20,7 @@ def usage_of(usage: object) -> Usage | None:
     `prompt_tokens` include cached ones, `completion_tokens` include reasoning ones (OpenAI's API reference, "usage").
     Some compatible providers leave thinking out of `completion_tokens` but not out of `total_tokens`.
     """
-    if not isinstance(usage, Mapping):
+    if not isinstance(usage, dict):
         return None
     prompt, completion = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
     if not prompt and not completion:
@@ -78,13 +77,14 @@ class Collector:
         return self.fragments
 
 
-def _part(usage: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _part(usage: dict[str, Any], name: str) -> dict[str, Any]:
     value = usage.get(name)
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
-def _count(usage: Mapping[str, Any], name: str) -> int:
+def _count(usage: dict[str, Any], name: str) -> int:
     value = usage.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1 << 40:
-        return 0
-    return int(value)
+    kind = type(value)
+    if (kind is int or kind is float) and 0 <= value < 1 << 40:
+        return int(value)
+    return 0

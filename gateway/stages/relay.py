@@ -62,8 +62,9 @@ async def _read(call: Call, attempt: Attempt, response: UpstreamResponse, runtim
     """Return the whole body, up to the limit."""
     pieces: list[bytes] = []
     size, timeout_s = 0, attempt.deployment.first_byte_timeout_s
+    announced = _announced(response)
     try:
-        while data := await call.watch.upstream(response.chunk(), timeout_s):
+        while size != announced and (data := await call.watch.upstream(response.chunk(), timeout_s)):
             if not pieces:
                 attempt.first_byte = runtime.clock.monotonic()
                 timeout_s = attempt.deployment.idle_timeout_s
@@ -78,6 +79,12 @@ async def _read(call: Call, attempt: Attempt, response: UpstreamResponse, runtim
         attempt.fragments = generated(b"".join(pieces))
         raise
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _announced(response: UpstreamResponse) -> int:
+    """Return the length of a body where its head tells it, else -1: the end need not be waited for."""
+    length = response.headers.get("content-length", "")
+    return int(length) if length.isdecimal() and "content-encoding" not in response.headers else -1
 
 
 async def _stream(call: Call, grant: Grant, attempt: Attempt, response: UpstreamResponse, runtime: Runtime) -> None:
