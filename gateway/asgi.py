@@ -43,6 +43,9 @@ class GatewayApp:
         client = AsgiClient(receive, send, headers, head_only=method == "HEAD")
         endpoint, target, error = _resolve(method, scope["path"], headers)
         monotonic = runtime.clock.monotonic
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a call is served by a task")
         call = Call(
             request_id=new_id("req"),
             endpoint=endpoint,
@@ -50,7 +53,7 @@ class GatewayApp:
             method=method,
             headers=headers,
             client=client,
-            watch=Watch(monotonic, client.gone, runtime.limits.disconnect_after_s),
+            watch=Watch(task, monotonic, client.gone, runtime.limits.disconnect_after_s),
             at=runtime.clock.now(),
             started=monotonic(),
             client_name=client_name(headers.get(b"user-agent", b"")),
@@ -61,14 +64,11 @@ class GatewayApp:
         if method == "OPTIONS":
             await client.respond(204, [(b"allow", ", ".join(allowed(endpoint)).encode())], b"")
             return
-        task = asyncio.current_task()
-        if task is not None:
-            runtime.in_flight[task] = call
+        runtime.in_flight[task] = call
         try:
             await handle(call, runtime)
         finally:
-            if task is not None:
-                del runtime.in_flight[task]
+            del runtime.in_flight[task]
 
     async def _refuse(self, call: Call, error: GatewayError) -> None:
         runtime, call.error = self._runtime, error

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import quote
 
 from gateway.errors import GatewayError
@@ -11,7 +12,7 @@ from gateway.types import Attempt, Call, Headers
 
 JSON = (b"content-type", b"application/json")
 NO_STORE = (b"cache-control", b"no-store")
-_PASSED = ("openai-processing-ms", "openai-version")
+_PASSED = {name: name.encode() for name in ("openai-processing-ms", "openai-version")}
 _PLAIN = re.compile(r"[\x20-\x7e]{1,256}\Z")
 _TOKEN_METRICS = ("total_tokens", "input_tokens", "output_tokens")
 
@@ -21,10 +22,10 @@ def answer_headers(call: Call, attempt: Attempt, upstream: Mapping[str, str], ru
     headers = [*call_headers(call, runtime), (b"x-atrium-cache", b"bypass"), (b"x-atrium-guardrails", b"none")]
     if attempt.closed:
         headers.append((b"x-atrium-cost-usd", format_usd(attempt.cost_nano_usd).encode()))
-    for name in _PASSED:
+    for name, written in _PASSED.items():
         value = upstream.get(name)
         if value is not None and _PLAIN.match(value):
-            headers.append((name.encode(), value.encode()))
+            headers.append((written, value.encode()))
     return headers
 
 
@@ -59,6 +60,7 @@ def error_headers(call: Call, error: GatewayError, runtime: Runtime) -> Headers:
     return headers
 
 
+@lru_cache(maxsize=4096)
 def _plain(text: str) -> bytes:
     """Make a name fit for a header: no control character gets into one, whoever chose the name."""
     return text.encode() if text.isascii() and text.isprintable() else quote(text).encode()

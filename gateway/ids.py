@@ -1,6 +1,6 @@
 """Opaque, time-ordered identifiers: `team_0BqzK3…`, `req_0BqzK4…`."""
 
-import os
+import random
 import time
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -20,8 +20,7 @@ def base62(number: int, width: int) -> str:
 def uuid7_int(now_ms: int | None = None) -> int:
     """Return a UUIDv7 (RFC 9562, section 5.7) as an integer: 48 bits of milliseconds, then randomness."""
     stamp = int(time.time() * 1000) if now_ms is None else now_ms
-    random = int.from_bytes(os.urandom(10), "big")
-    rand_a, rand_b = (random >> 62) & 0xFFF, random & ((1 << 62) - 1)
+    rand_a, rand_b = random.getrandbits(12), random.getrandbits(62)
     return (stamp & ((1 << 48) - 1)) << 80 | 0x7 << 76 | rand_a << 64 | 0b10 << 62 | rand_b
 
 

@@ -1,7 +1,9 @@
-"""The nouns of a call: what came in, what is known about it, what was dialled, what it used."""
+"""The nouns of a call: what came in, what is known about it, what was dialled, what it used.
+
+They are msgspec structs, as these are made in C: a dozen of them come and go with each call.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -18,8 +20,7 @@ if TYPE_CHECKING:
 Headers = list[tuple[bytes, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True):
     """Tokens of one attempt, in OpenAI's sense; every other dialect converts into it.
 
     `input_tokens`: the whole prompt, `cached_tokens` and `cache_write_tokens` included.
@@ -36,16 +37,14 @@ class Usage:
     reasoning_tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
+class Principal(msgspec.Struct, frozen=True):
     """Who calls: the key's entry, checked, and its team."""
 
     key: KeyEntry
     team: TeamPolicy
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedRequest:
+class ParsedRequest(msgspec.Struct, frozen=True):
     """What the gateway needs to know of a body; all else stays in `members`, untouched."""
 
     members: "Members"
@@ -59,8 +58,7 @@ class ParsedRequest:
     extra_output_bound: int = 0  # tokens billed as output beyond the cap, such as a rejected prediction
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(msgspec.Struct, frozen=True):
     """What was allowed: this model at this price, under this snapshot."""
 
     snapshot: Snapshot
@@ -70,26 +68,26 @@ class Grant:
     request: ParsedRequest
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamRequest:
+class UpstreamRequest(msgspec.Struct, frozen=True):
     """One outbound HTTP request. Holds the provider's credential: never printed."""
 
     deployment: DeploymentPolicy
     url: str
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
+    headers: Mapping[str, str]
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"UpstreamRequest({self.deployment.id}, {self.url})"
 
 
-@dataclass(frozen=True, slots=True)
-class Reserved:
+class Reserved(msgspec.Struct, frozen=True):
     """The most that an attempt may use, and what was taken for it."""
 
     demand: Demand
     reservation: Reservation
 
 
-@dataclass(slots=True)
-class Attempt:
+class Attempt(msgspec.Struct, eq=False):
     """One dial, or one that is about to be: reserved, journaled and charged on its own."""
 
     number: int
@@ -139,8 +137,7 @@ class Client(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Call:
+class Call(msgspec.Struct, eq=False):
     """One request on its way through the pipeline. Stages fill it in; nothing of it outlives the call."""
 
     request_id: str
@@ -157,7 +154,7 @@ class Call:
     principal: Principal | None = None
     grant: Grant | None = None
     reserved: Reserved | None = None  # until an attempt is opened with it
-    attempts: list[Attempt] = field(default_factory=list)
+    attempts: list[Attempt] = []  # msgspec makes a new one for each call
     error: GatewayError | None = None
     event_end: bytes = b""  # what ends the stream event that was being sent when it was cut
 

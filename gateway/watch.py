@@ -38,12 +38,13 @@ class Watch:
     )
 
     def __init__(
-        self, monotonic: Callable[[], float], gone: Callable[[], Awaitable[None]], disconnect_after_s: float
+        self,
+        task: asyncio.Task[Any],
+        monotonic: Callable[[], float],
+        gone: Callable[[], Awaitable[None]],
+        disconnect_after_s: float,
     ) -> None:
-        """Watch the current task. `gone` returns when the client has hung up; it is asked after the first dial only."""
-        task = asyncio.current_task()
-        if task is None:
-            raise RuntimeError("a call is served by a task")
+        """Watch the task that serves the call. `gone` returns when the client has hung up; asked after the first dial only."""
         self._task = task
         self._loop = task.get_loop()
         self._monotonic = monotonic

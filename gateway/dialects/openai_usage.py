@@ -9,6 +9,7 @@ from gateway.types import Usage
 
 MAX_FRAGMENTS = 4 << 20  # bytes kept for counting; generated text beyond is estimated by its size
 
+_NUMBERS = (int, float)  # a bool is neither here
 _GENERATED = re.compile(
     rb'"(?:content|reasoning_content|reasoning|refusal|arguments|name)"\s*:\s*"((?:[^"\\]|\\.)+)"', re.DOTALL
 )
@@ -83,8 +84,5 @@ def _part(usage: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _count(usage: dict[str, Any], name: str) -> int:
-    value = usage.get(name)
-    kind = type(value)
-    if (kind is int or kind is float) and 0 <= value < 1 << 40:
-        return int(value)
-    return 0
+    value = usage.get(name, 0)
+    return int(value) if type(value) in _NUMBERS and 0 <= value < 1 << 40 else 0

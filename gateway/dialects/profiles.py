@@ -1,6 +1,7 @@
 """Quirks of providers that speak OpenAI's dialect, as data. What is not listed has none."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from gateway.snapshot import DeploymentPolicy
@@ -26,6 +27,11 @@ SUFFIXES = {
 
 def profile_of(deployment: DeploymentPolicy) -> Profile:
     """Return the profile of a deployment, by the host it is served from."""
-    host = urlsplit(deployment.base_url).hostname or ""
+    return _of_address(deployment.base_url)
+
+
+@lru_cache(maxsize=4096)
+def _of_address(base_url: str) -> Profile:
+    host = urlsplit(base_url).hostname or ""
     found = PROFILES.get(host)
     return found or next((profile for suffix, profile in SUFFIXES.items() if host.endswith(suffix)), DEFAULT)
