@@ -15,6 +15,7 @@ from gateway.errors import RequestError
 _RAW = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _KEY = re.compile(rb'[ \t\n\r]*"((?:[^"\\]|\\.)*)"[ \t\n\r]*:[ \t\n\r]*', re.DOTALL)
 _NEXT = re.compile(rb"[ \t\n\r]*([,}])")
+_COMMA = ord(",")
 _OPEN = re.compile(rb"[ \t\n\r]*\{")
 
 
@@ -91,25 +92,27 @@ def _reason(error: msgspec.DecodeError) -> str:
 def _walk(body: bytes, position: int, values: Mapping[str, msgspec.Raw]) -> dict[str, tuple[int, int]]:
     """Find each value: its length is known, so nothing within is looked at."""
     spans: dict[str, tuple[int, int]] = {}
-    view = memoryview(body)
+    key_at = _KEY.match
     for _ in values:
-        key = _KEY.match(body, position)
+        key = key_at(body, position)
         if key is None:
             raise _twice(None)
-        name, start = _name(key[1]), key.end()
-        end = start + len(memoryview(values[name]))
-        ends = _NEXT.match(body, end)
-        if name in spans or ends is None or view[start:end] != memoryview(values[name]):
+        quoted, start = key[1], key.end()
+        name = quoted.decode() if b"\\" not in quoted else msgspec.json.decode(b'"' + quoted + b'"', type=str)
+        value = bytes(memoryview(values[name]))  # views are compared byte by byte in a slow loop, bytes at once
+        end = start + len(value)
+        if name in spans or not body.startswith(value, start):
             raise _twice(name)
         spans[name] = start, end
-        position = ends.end()
-    if body[position:].strip(b" \t\n\r") not in {b"", b"}"}:  # one more member: its name was seen before
-        raise _twice(None)
+        position = end + 1
+        if body[end] != _COMMA:
+            ends = _NEXT.match(body, end)
+            if ends is None:
+                raise _twice(name)
+            position = ends.end()
+    if position < len(body) and body[position:].strip(b" \t\n\r") not in {b"", b"}"}:
+        raise _twice(None)  # one more member: its name was seen before
     return spans
-
-
-def _name(key: bytes) -> str:
-    return key.decode() if b"\\" not in key else msgspec.json.decode(b'"' + key + b'"', type=str)
 
 
 def _twice(name: str | None) -> RequestError:

@@ -1,6 +1,5 @@
 """An answer in OpenAI's dialect that came in one piece: its usage, or its error."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -17,8 +16,7 @@ class _Body(msgspec.Struct):
 _body = msgspec.json.Decoder(_Body)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What the gateway reads of an answer. `error` is the provider's error object, `status` what it means in HTTP."""
 
     usage: Usage | None

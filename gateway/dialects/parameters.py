@@ -27,6 +27,8 @@ def model_name(members: Members) -> str:
 
 def value(members: Members, name: str) -> Any:
     """Return a parameter as it was sent, None when absent or null. Raises RequestError when it cannot be read."""
+    if name not in members.spans:
+        return None
     try:
         return members.value(name)
     except (msgspec.DecodeError, RecursionError):
