@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
+from billing import bulk
 from billing.models import Balance, Lease, Quota
 
 WANTED = timedelta(seconds=2)
@@ -86,14 +87,28 @@ def settle(incarnation: str, costs: Mapping[Slot, int]) -> dict[Slot, int]:
 
     Runs inside the transaction that inserts the events these costs come from.
     """
-    shrunk: dict[Slot, int] = {}
     rows = _locked(list(costs))
-    for slot, row in rows.items():
-        cost = costs[slot]
-        held = Lease.objects.filter(balance=row, incarnation=incarnation).values_list("amount", flat=True).first() or 0
-        shrunk[slot] = min(cost, held)
-        Lease.objects.filter(balance=row, incarnation=incarnation).update(amount=F("amount") - shrunk[slot])
-        Balance.objects.filter(pk=row.pk).update(settled=F("settled") + cost, leased=F("leased") - shrunk[slot])
+    if not rows:
+        return {}
+    held = dict(
+        Lease.objects.filter(incarnation=incarnation, balance__in=rows.values()).values_list("balance_id", "amount")
+    )
+    shrunk = {slot: min(costs[slot], held.get(row.pk, 0)) for slot, row in rows.items()}
+    moved = [(row.pk, costs[slot], shrunk[slot]) for slot, row in rows.items()]
+    columns = {"balance": "bigint", "cost": "bigint", "shrunk": "bigint"}
+    bulk.update(
+        "UPDATE billing_lease SET amount = amount - given.shrunk FROM given"
+        " WHERE billing_lease.balance_id = given.balance AND billing_lease.incarnation = %s",
+        columns,
+        moved,
+        incarnation,
+    )
+    bulk.update(
+        "UPDATE billing_balance SET settled = settled + given.cost, leased = leased - given.shrunk FROM given"
+        " WHERE billing_balance.id = given.balance",
+        columns,
+        moved,
+    )
     return shrunk
 
 

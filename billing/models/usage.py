@@ -72,9 +72,13 @@ class UsageEvent(models.Model):
 
 
 class JournalOffset(models.Model):
-    """How far the journal of one gateway process has been drained: moved in the transaction that inserts its events."""
+    """How far the journal of one gateway process has been drained: moved in the transaction that inserts its events.
+
+    `carried` holds the opened entries from before `position` whose end has not come, such as those of long streams.
+    """
 
     incarnation = models.CharField(max_length=40, primary_key=True)
     position = models.CharField(max_length=64)
+    carried = models.BinaryField(default=b"", blank=True)
     updated_at = models.DateTimeField()
     finished = models.BooleanField(default=False)

@@ -1,16 +1,16 @@
 """Moves the journal into the database: pairs each opened entry with its end, and hands them to billing."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 
-from django.db.models import F, Q
+import msgspec
+from django.db import transaction
 
-from billing import escrow
-from billing.ingest import Attempt, Ingested, ingest
-from billing.models import JournalOffset, UsageEvent
+from billing import bulk, escrow
+from billing.bulk import Attempt
+from billing.ingest import Ingested, Place, ingest, place_of, recovered
 from gateway.journal.frames import JournalDamagedError
 from gateway.journal.reader import JournalReader, recoverable
 from gateway.journal.records import Opened, Record
@@ -18,7 +18,13 @@ from portal.keys.models import Key
 
 log = logging.getLogger(__name__)
 
-BATCH = 1000
+BATCH = 4000  # records: two a call
+CARRY_BYTES = 16 << 20  # how far entries that are still open may hold the drained journal back
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(list[Opened])
+
+StillOpen = dict[tuple[str, int], tuple[Opened, int | None]]  # name: the entry and its offset; None: carried
 
 
 @dataclass(slots=True)
@@ -29,45 +35,44 @@ class Drain:
     heard: Callable[[Ingested], None] = lambda _: None
     alarms: int = 0
     offset: int = 0
-    _open: dict[tuple[str, int], tuple[Opened, int]] = field(default_factory=dict)
-    _started: bool = False
+    _open: StillOpen = field(default_factory=dict)
+    _place: Place | None = None
 
     def step(self) -> int:
         """Move up to a batch of entries; returns how many were read. Raises DatabaseError, and is then simply called again."""
-        self._start()
+        place = self._started()
         records = self._read()
         if not records:
             return 0
         still_open = dict(self._open)
         attempts, offset = self._pair(records, still_open)
-        safe = min((at for _, at in still_open.values()), default=offset)
-        done = ingest(self.reader.incarnation, attempts, str(safe))
-        self._open, self.offset = still_open, offset
+        after = _place_after(place, still_open, offset)
+        done = ingest(self.reader.incarnation, attempts, place, after)
+        self._open, self.offset, self._place = still_open, offset, after
         self.heard(done)
         mark_keys_used(done.inserted)
-        self.reader.discard(safe)
+        self.reader.discard(int(after.position))
         return len(records)
 
     def finish(self) -> None:
         """Charge what was opened and never closed, free the leases: the journal's process is dead, its lock is ours."""
         while self.step():
             pass
-        lost = [Attempt(opened, None) for opened, _ in self._open.values()]
-        ingest(self.reader.incarnation, lost, str(self.offset), finished=True)
+        lost = [(opened, recovered(opened)) for opened, _ in self._open.values()]
+        ingest(self.reader.incarnation, lost, self._started(), Place(str(self.offset)), finished=True)
         escrow.free_all(self.reader.incarnation)
         if lost:
             log.warning(
                 "journal %s: %d attempts had no end and are charged as estimated", self.reader.incarnation, len(lost)
             )
 
-    def _start(self) -> None:
-        if not self._started:
-            kept = (
-                JournalOffset.objects.filter(incarnation=self.reader.incarnation)
-                .values_list("position", flat=True)
-                .first()
-            )
-            self.offset, self._started = int(kept or 0), True
+    def _started(self) -> Place:
+        if self._place is None:
+            self._place = place_of(self.reader.incarnation)
+            self.offset = int(self._place.position)
+            for opened in _decoder.decode(self._place.carried) if self._place.carried else ():
+                self._open[opened.request_id, opened.attempt] = (opened, None)
+        return self._place
 
     def _read(self) -> list[tuple[Record, int]]:
         try:
@@ -78,9 +83,7 @@ class Drain:
             self.offset = self.reader.skip_damage(self.offset + 1)
             return self.reader.read(self.offset, BATCH)
 
-    def _pair(
-        self, records: list[tuple[Record, int]], still_open: dict[tuple[str, int], tuple[Opened, int]]
-    ) -> tuple[list[Attempt], int]:
+    def _pair(self, records: list[tuple[Record, int]], still_open: StillOpen) -> tuple[list[Attempt], int]:
         attempts, start, end = [], self.offset, self.offset
         for record, after in records:
             if after != end:  # entries that were appended together share one place
@@ -89,9 +92,24 @@ class Drain:
             if isinstance(record, Opened):
                 still_open[name] = (record, start)
             elif (opened := still_open.pop(name, None)) is not None:
-                attempts.append(Attempt(opened[0], record))
+                attempts.append((opened[0], record))
             # An end without its beginning was drained before: the offset stood at an older entry that was still open.
         return attempts, end
+
+
+def _place_after(place: Place, still_open: StillOpen, offset: int) -> Place:
+    """Say from where a successor must read: the oldest entry that is still open.
+
+    When that would keep too much of the journal, all that is open is carried along instead. An entry that ended since
+    it was carried does no harm: whoever charges it again finds its event there.
+    """
+    oldest = min((at for _, at in still_open.values() if at is not None), default=offset)
+    if offset - oldest <= CARRY_BYTES:
+        carried = place.carried if any(at is None for _, at in still_open.values()) else b""
+        return Place(str(oldest), carried)
+    for name, (opened, _) in still_open.items():
+        still_open[name] = (opened, None)
+    return Place(str(offset), _encoder.encode([opened for opened, _ in still_open.values()]))
 
 
 def recover(directory: Path) -> list[str]:
@@ -108,12 +126,22 @@ def recover(directory: Path) -> list[str]:
     return recovered
 
 
-def mark_keys_used(events: tuple[UsageEvent, ...]) -> None:
-    """Note when, and from which client, each key was last used."""
-    last: dict[str, tuple[datetime, str]] = {}
-    for event in events:
-        if event.key_id not in last or event.at >= last[event.key_id][0]:
-            last[event.key_id] = (event.at, event.client)
-    for key_id, (at, client) in last.items():
-        newer = Q(last_used_at__isnull=True) | Q(last_used_at__lt=at)
-        Key.objects.filter(newer, pk=key_id).update(last_used_at=at, last_used_client=client or F("last_used_client"))
+def mark_keys_used(attempts: Sequence[Attempt]) -> None:
+    """Note when, and from which client, each key was last used: one statement, with rows locked in order of id."""
+    last: dict[str, Opened] = {}
+    for opened, _ in attempts:
+        if opened.key_id not in last or opened.at_ms >= last[opened.key_id].at_ms:
+            last[opened.key_id] = opened
+    if not last:
+        return
+    values = [(key_id, bulk.moment(opened.at_ms), opened.client) for key_id, opened in last.items()]
+    keys = Key._meta.db_table
+    with transaction.atomic():
+        list(Key.objects.filter(pk__in=last).select_for_update().order_by("pk").values_list("pk"))
+        bulk.update(
+            f"UPDATE {keys} SET last_used_at = given.at,"  # noqa: S608  # a constant name
+            " last_used_client = CASE given.client WHEN '' THEN last_used_client ELSE given.client END"
+            f" FROM given WHERE {keys}.id = given.id AND (last_used_at IS NULL OR last_used_at < given.at)",
+            {"id": "text", "at": "timestamptz", "client": "text"},
+            values,
+        )

@@ -14,9 +14,10 @@ MAX_PAYLOAD = 1 << 20  # a batch of records is a few hundred bytes; a longer len
 
 _HEADER = struct.Struct(">4sHHQ")  # magic, version, flags (0), logical offset of this segment's first byte
 _CHECK = struct.Struct(">I")
-_FRAME = struct.Struct(">II")  # payload length, CRC32 of the payload
+_LENGTH = struct.Struct(">II")  # payload length, CRC32 of the payload
+_FRAME = struct.Struct(">III")  # these two, CRC32 of them
 HEADER_BYTES = _HEADER.size + _CHECK.size
-FRAME_BYTES = _FRAME.size + _CHECK.size
+FRAME_BYTES = _FRAME.size
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(list[Record])
@@ -70,8 +71,8 @@ def encode(records: Sequence[Record]) -> bytes:
         raise JournalError(
             f"A journal entry of {len(payload)} bytes is longer than {MAX_PAYLOAD}. Append fewer records."
         )
-    body = _FRAME.pack(len(payload), zlib.crc32(payload))
-    return body + _CHECK.pack(zlib.crc32(body)) + payload
+    length, checksum = len(payload), zlib.crc32(payload)
+    return _FRAME.pack(length, checksum, zlib.crc32(_LENGTH.pack(length, checksum))) + payload
 
 
 def decode(data: bytes, position: int) -> tuple[list[Record], int]:
@@ -79,14 +80,14 @@ def decode(data: bytes, position: int) -> tuple[list[Record], int]:
 
     Raises TornError when the bytes end within the frame, ValueError when they do not check.
     """
-    if len(data) - position < FRAME_BYTES:
+    start = position + FRAME_BYTES
+    if len(data) < start:
         raise TornError
-    if zlib.crc32(data[position : position + _FRAME.size]) != _CHECK.unpack_from(data, position + _FRAME.size)[0]:
+    length, checksum, length_checksum = _FRAME.unpack_from(data, position)
+    if zlib.crc32(data[position : position + _LENGTH.size]) != length_checksum:
         if not any(data[position:]):  # zeros up to the end: the file grew, its bytes never reached the disk
             raise TornError
         raise ValueError("a length does not match its checksum")
-    length, checksum = _FRAME.unpack_from(data, position)
-    start = position + FRAME_BYTES
     payload = data[start : start + length]
     if len(payload) < length:
         raise TornError

@@ -11,7 +11,8 @@ from gateway.journal.records import Record
 from gateway.journal.segments import OwnerLock, Segment, incarnations, segments
 from gateway.snapshot import UNSET
 
-_CHUNK = 2 << 20  # holds a frame of any size
+_CHUNK = 256 << 10
+_ANY_FRAME = frames.FRAME_BYTES + frames.MAX_PAYLOAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,23 +106,28 @@ class JournalReader:
     def _read_some(self, opened: _Opened, offset: int, limit: int, found: list[tuple[Record, int]]) -> int:
         """Add records of one chunk to `found`; return the offset reached."""
         begin = offset - opened.base
-        length = min(_CHUNK, opened.size - begin)
-        data = _read_at(opened.segment.path, begin, length)
-        whole = begin + len(data) >= opened.size
-        position = 0
-        while position < len(data) and len(found) < limit:
-            at = opened.base + begin + position
+        data = _read_at(opened.segment.path, begin, min(_CHUNK, opened.size - begin))
+        base, position, size, decode = opened.base + begin, 0, len(data), frames.decode
+        while position < size and len(found) < limit:
             try:
-                records, position = frames.decode(data, position)
+                records, position = decode(data, position)
             except TornError:
-                if (whole and not opened.last) or (position == 0 and not whole):
-                    raise JournalDamagedError(opened.segment.path.name, at, "an entry is cut off") from None
-                return at
+                if size < opened.size - begin and position > 0:
+                    break  # the rest of this entry is in the next chunk
+                if size < min(_ANY_FRAME, opened.size - begin):  # a long one
+                    data = _read_at(opened.segment.path, begin, min(_ANY_FRAME, opened.size - begin))
+                    if len(data) > size:
+                        size = len(data)
+                        continue
+                if size < opened.size - begin or not opened.last:
+                    raise JournalDamagedError(opened.segment.path.name, base + position, "it is cut off") from None
+                break
             except ValueError as error:
-                raise JournalDamagedError(opened.segment.path.name, at, str(error)) from None
-            after = opened.base + begin + position
-            found.extend((record, after) for record in records)
-        return opened.base + begin + position
+                raise JournalDamagedError(opened.segment.path.name, base + position, str(error)) from None
+            after = base + position
+            for record in records:
+                found.append((record, after))
+        return base + position
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 import msgspec
 
 
-class Hold(msgspec.Struct, array_like=True, frozen=True):
+class Hold(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What one reservation holds of one money quota: nano-USD of `period` (the quota window's start, epoch s)."""
 
     quota_id: str
@@ -11,7 +11,7 @@ class Hold(msgspec.Struct, array_like=True, frozen=True):
     amount: int
 
 
-class Opened(msgspec.Struct, tag="o", array_like=True, frozen=True):
+class Opened(msgspec.Struct, tag="o", array_like=True, frozen=True, gc=False):
     """An attempt that is about to be dialled, with the most it may cost. Written before the dial."""
 
     request_id: str
@@ -36,7 +36,7 @@ class Opened(msgspec.Struct, tag="o", array_like=True, frozen=True):
     holds: tuple[Hold, ...]
 
 
-class Closed(msgspec.Struct, tag="c", array_like=True, frozen=True):
+class Closed(msgspec.Struct, tag="c", array_like=True, frozen=True, gc=False):
     """How that attempt ended. `cost_nano_usd` is final; holds of the opened entry are released."""
 
     request_id: str
