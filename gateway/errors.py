@@ -8,7 +8,8 @@
     ├── RouteError         404, 405  endpoint_not_supported, method_not_allowed
     ├── CredentialError         401  missing_key, invalid_key, expired_key, revoked_key
     ├── PolicyError             403  blocked_key, team_blocked, owner_inactive, model_not_allowed, model_retired,
-    │                                model_unpriced, endpoint_not_supported
+    │   │                            model_unpriced, endpoint_not_supported
+    │   └── StoppedError  403, 503  stopped: somebody used the kill switch
     ├── ModelNotFoundError      404  model_not_found
     ├── BudgetError             402  budget_exhausted
     ├── RateError               429  rate_limit_exceeded
@@ -95,6 +96,12 @@ class PolicyError(GatewayError):
     """The key is valid, and the policy does not allow this call."""
 
     status, code, type = 403, "model_not_allowed", "permission_error"
+
+
+class StoppedError(PolicyError):
+    """Somebody stopped this key, team, model, provider, or everything: trying again does not help until it is lifted."""
+
+    code = "stopped"
 
 
 class ModelNotFoundError(GatewayError):

@@ -44,7 +44,7 @@ async def handle(call: Call, runtime: Runtime) -> None:
         call.reserved = await reserve(grant, service.has_output, output_cap(grant.model), runtime)
         guard_input(call)
         if cached(call) is None:
-            deployment = candidates(grant.model, runtime.choose)[0]
+            deployment = candidates(grant.model, runtime.choose, snapshot.stops)[0]
             response = await dial(call, grant, translate(call, grant, deployment), runtime)
             await relay(call, grant, response, runtime)  # guards the answer, meters and records it
     except GatewayError as error:

@@ -16,7 +16,7 @@ from catalog.actions.providers import CredentialMissing, read_credential
 from catalog.models import Deployment, Model, ModelGrant, Price, Provider, TeamModel
 from gateway import snapshot as policy
 from gateway.snapshot import UNSET, QuotaPolicy, Snapshot
-from portal.people.models import Revision, Team
+from portal.people.models import Revision, Stop, Team
 
 log = logging.getLogger(__name__)
 
@@ -45,11 +45,20 @@ def compile_all() -> Snapshot:
         organisation_id=settings.ORGANISATION_ID,
         portal_url=settings.BASE_URL,
         billing_time_zone=settings.BILLING_TIME_ZONE,
+        stops=stops_now(),
     )
 
 
+def stops_now() -> dict[tuple[str, str], str]:
+    """Read what is stopped: (kind, id) → reason."""
+    return {(kind, entity): reason for kind, entity, reason in Stop.objects.values_list("kind", "entity_id", "reason")}
+
+
 def recompile(old: Snapshot, version: int, changes: Iterable[tuple[str, str]]) -> Snapshot:
-    """Compile again just the entities that the feed names; keys and people are not part of a snapshot."""
+    """Compile again just the entities that the feed names; keys and people are not part of a snapshot.
+
+    Stops are in `old` already: the refresher puts them into force before anything is compiled.
+    """
     named: dict[str, set[str]] = defaultdict(set)
     for kind, entity in changes:
         named[kind].add(entity)
@@ -164,6 +173,7 @@ def _quotas(rows: "QuerySet[Quota]") -> list[QuotaPolicy]:
         QuotaPolicy(
             id=row.pk, scope_kind=cast(policy.ScopeKind, row.scope_kind), scope_id=row.scope_id,
             metric=cast(policy.Metric, row.metric), window=cast(policy.Window, row.window), capacity=row.capacity,
+            model_id=row.model_id or None, step_down_model_id=row.step_down_model_id or None,
             extras=tuple(policy.QuotaExtra(x.amount, epoch(x.starts), epoch(x.until)) for x in row.extras.all()),
         )
         for row in rows.prefetch_related(Prefetch("extras", pending))

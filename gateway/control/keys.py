@@ -1,7 +1,7 @@
 """Finds a key that the ring has not seen: one piece of work on the database thread."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from django.db import DatabaseError
 
@@ -52,6 +52,12 @@ def read_entry(digest: bytes) -> tuple[KeyEntry | None, int]:
         KeySecret.objects.filter(digest=digest).select_related("key__owner").prefetch_related("key__key_models").first()
     )
     return (_entry(secret) if secret else None), revision
+
+
+def read_entries(secret_ids: Iterable[str]) -> dict[str, KeyEntry]:
+    """Read secrets by their ids, as they are now."""
+    secrets = KeySecret.objects.filter(pk__in=secret_ids).select_related("key__owner")
+    return {secret.pk: _entry(secret) for secret in secrets.prefetch_related("key__key_models")}
 
 
 def _entry(secret: KeySecret) -> KeyEntry:

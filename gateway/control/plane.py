@@ -18,6 +18,7 @@ from gateway.control.money import LedgerMoney, wanted_now
 from gateway.control.observe import LoggedCalls
 from gateway.control.refresh import Refresher
 from gateway.errors import StoreUnavailable
+from gateway.http.client import HttpUpstream
 from gateway.ids import new_id
 from gateway.journal.reader import JournalReader
 from gateway.journal.writer import JournalWriter
@@ -26,7 +27,6 @@ from gateway.quotas.interface import RateStore
 from gateway.runtime import Limits, Runtime, SystemClock
 from gateway.stores.memory import MemoryRateStore
 from gateway.tokens import TokenCounter
-from gateway.upstream import AiohttpUpstream
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +41,7 @@ class ControlPlane:
     def __init__(self) -> None:
         self.incarnation = new_id("gw")
         self._database = DatabaseThread("gateway-control")
+        self._feed_database = DatabaseThread("gateway-feed")  # its own, so that nothing delays a revocation
         self._drain_database = DatabaseThread("gateway-drain")
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -58,7 +59,7 @@ class ControlPlane:
             money=self.money,
             rates=_rates(),
             journal=self.journal,
-            upstream=AiohttpUpstream(),
+            upstream=HttpUpstream(),
             tokens=tokens,
             clock=clock,
             incarnation=self.incarnation,
@@ -72,7 +73,7 @@ class ControlPlane:
             loop.call_soon_threadsafe(self.money.settled, done.settled, done.shrunk)
 
         self.drain = Drain(JournalReader(settings.JOURNAL_DIR, self.incarnation), heard)
-        self.refresher = Refresher(self.runtime, self._database, self.money, settings.FEED_POLL_MS / 1000)
+        self.refresher = Refresher(self.runtime, self._feed_database, self.money, settings.FEED_POLL_MS / 1000)
         self._tasks = [
             self._spawn(loop_) for loop_ in (self.refresher.run(), self._drain_loop(), self._give_back_loop())
         ]
@@ -91,6 +92,7 @@ class ControlPlane:
         except DatabaseError:
             log.error("the database is away: the rest of the journal is drained at the next start")
         self._drain_database.shutdown()
+        self._feed_database.shutdown()
         self._database.shutdown()
 
     def state(self) -> dict[str, Any]:

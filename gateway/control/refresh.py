@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from django.db import DatabaseError
 
-from gateway.control.compile import compile_all, recompile
+from gateway.control.compile import compile_all, recompile, stops_now
+from gateway.control.cut import Cutter
 from gateway.control.database import DatabaseThread
 from gateway.control.money import LedgerMoney
 from gateway.errors import StoreUnavailable
@@ -23,11 +25,12 @@ RING_KINDS: dict[str, Kind] = {"key": "key", "user": "user", "team": "team"}
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What the feed holds above a version. `trimmed`: it no longer reaches back that far."""
+    """What the feed holds above a version. `trimmed`: it no longer reaches back that far. `stops`: all, if any changed."""
 
     version: int
     changes: tuple[tuple[str, str], ...]
     trimmed: bool = False
+    stops: Mapping[tuple[str, str], str] | None = None
 
 
 def read_news(since: int) -> News:
@@ -38,8 +41,10 @@ def read_news(since: int) -> News:
     rows = list(
         Change.objects.filter(revision__gt=since, revision__lte=number).values_list("revision", "kind", "entity_id")
     )
-    seen = {revision for revision, _, _ in rows}
-    return News(number, tuple({(kind, entity) for _, kind, entity in rows}), trimmed=len(seen) < number - since)
+    trimmed = len({revision for revision, _, _ in rows}) < number - since
+    changes = {(kind, entity) for _, kind, entity in rows}
+    stops = stops_now() if trimmed or any(kind == "stop" for kind, _ in changes) else None
+    return News(number, tuple(changes), trimmed, stops)
 
 
 class Refresher:
@@ -47,6 +52,7 @@ class Refresher:
 
     def __init__(self, runtime: Runtime, database: DatabaseThread, money: LedgerMoney, poll_s: float) -> None:
         self._runtime, self._database, self._money, self._poll_s = runtime, database, money, poll_s
+        self._cutter = Cutter(runtime, database)
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self.failed = 0
@@ -77,8 +83,15 @@ class Refresher:
             news = await self._database.run(read_news, old.version)
             self._forget_keys(news)
             self._runtime.fresh_at = self._runtime.clock.monotonic()
-            if news.version != old.version:
-                await self._apply(old, news)
+            if news.stops is not None:  # before anything is compiled, so that no mistake elsewhere delays a stop
+                old = self._runtime.snapshot = replace(old, stops=news.stops)
+            self._cutter.note(news.changes, everybody=news.trimmed)
+            try:
+                if news.version != old.version:
+                    await self._compile(old, news)
+            finally:
+                await self._cutter.cut()
+            await self._recall(news)
             self.failed = 0
         except (DatabaseError, StoreUnavailable) as error:
             self._alarm("the database cannot be read", error)
@@ -94,11 +107,13 @@ class Refresher:
             if kind in RING_KINDS:
                 ring.evict(RING_KINDS[kind], entity, news.version)
 
-    async def _apply(self, old: Snapshot, news: News) -> None:
+    async def _compile(self, old: Snapshot, news: News) -> None:
         if news.trimmed:
             self._runtime.snapshot = await self._database.run(compile_all)
         else:
             self._runtime.snapshot = await self._database.run(recompile, old, news.version, news.changes)
+
+    async def _recall(self, news: News) -> None:
         quotas = {entity for kind, entity in news.changes if kind == "quota"}
         if quotas:
             await self._money.recall(quotas)

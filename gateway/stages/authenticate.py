@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from gateway.errors import CredentialError, PolicyError
 from gateway.runtime import Runtime
 from gateway.snapshot import KeyEntry, Snapshot, TeamPolicy
+from gateway.stops import check_principal
 from gateway.types import Call, Principal
 
 _KEY_HEADERS = (b"x-api-key", b"api-key", b"x-goog-api-key")
@@ -20,10 +21,21 @@ async def authenticate(call: Call, snapshot: Snapshot, runtime: Runtime) -> Prin
             "in the portal.",
             link="/keys",
         )
-    _check_key(entry, runtime.clock.now())
-    principal = Principal(entry, _team_of(entry, snapshot))
+    principal = admitted(entry, snapshot, runtime.clock.now())
     if entry.secret_pending:
         runtime.key_ring.used(entry, secret)
+    return principal
+
+
+def admitted(entry: KeyEntry, snapshot: Snapshot, now: float) -> Principal:
+    """Return the principal of a key that is let in at `now`; a call under way is asked this again when that may have changed.
+
+    Raises CredentialError (401), PolicyError (403), StoppedError (403, 503).
+    """
+    _check_key(entry, now)
+    principal = Principal(entry, _team_of(entry, snapshot))
+    if snapshot.stops:
+        check_principal(principal, snapshot.stops)
     return principal
 
 

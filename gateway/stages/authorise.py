@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from urllib.parse import quote
 
-from gateway.dialects.registry import PROVIDER_DIALECTS
 from gateway.endpoints import ENDPOINTS, Endpoint
 from gateway.errors import GatewayError, ModelNotFoundError, PolicyError, UnavailableError
 from gateway.snapshot import ModelPolicy, Price, Snapshot
+from gateway.stages.route import places
+from gateway.stops import check_model, stopped
 from gateway.types import Grant, ParsedRequest, Principal
 
 MAX_LISTED = 40
@@ -39,6 +40,8 @@ def find_model(slug: str, principal: Principal, snapshot: Snapshot, now: float) 
             param="model",
             link="/catalog/models",
         )
+    if snapshot.stops:
+        check_model(model, snapshot.stops)
     if not served(model):
         raise UnavailableError(
             f'The model "{model.slug}" is served nowhere at the moment: a platform administrator has to give it a '
@@ -58,6 +61,7 @@ def callable_models(principal: Principal, snapshot: Snapshot, now: float) -> lis
         if may_use(principal, model.id, now)
         and not retired(model, now)
         and served(model)
+        and not (snapshot.stops and stopped(model, snapshot.stops))
         and kinds & model.capabilities
         and price_at(model, now) is not None
     ]
@@ -100,7 +104,7 @@ def retired(model: ModelPolicy, now: float) -> bool:
 
 def served(model: ModelPolicy) -> bool:
     """Say whether a model has a deployment that this gateway can call."""
-    return any(place.weight > 0 and place.dialect in PROVIDER_DIALECTS for place in model.deployments)
+    return bool(places(model, {}))
 
 
 def _candidates(principal: Principal, snapshot: Snapshot) -> Iterable[ModelPolicy]:

@@ -1,17 +1,28 @@
 """Stage 6: where to? A weighted choice among the deployments of the model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from gateway.dialects.registry import PROVIDER_DIALECTS
 from gateway.snapshot import DeploymentPolicy, ModelPolicy
 
 
-def candidates(model: ModelPolicy, choose: Callable[[], float]) -> list[DeploymentPolicy]:
+def places(model: ModelPolicy, stops: Mapping[tuple[str, str], str]) -> list[DeploymentPolicy]:
+    """Return the deployments that this gateway can call and whose provider is not stopped. Weight 0 means drained."""
+    return [
+        place
+        for place in model.deployments
+        if place.weight > 0 and place.dialect in PROVIDER_DIALECTS and ("provider", place.provider_id) not in stops
+    ]
+
+
+def candidates(
+    model: ModelPolicy, choose: Callable[[], float], stops: Mapping[tuple[str, str], str]
+) -> list[DeploymentPolicy]:
     """Return the deployments in the order in which to try them: each place is drawn by weight from what is left.
 
-    `choose` returns a number in [0, 1). Weight 0 means drained.
+    `choose` returns a number in [0, 1). `authorise` saw to it that there is one.
     """
-    left = [place for place in model.deployments if place.weight > 0 and place.dialect in PROVIDER_DIALECTS]
+    left = places(model, stops)
     ordered = []
     while len(left) > 1:
         point = choose() * sum(place.weight for place in left)

@@ -60,6 +60,14 @@ GROUPS: Final = (
                 about="Who is in it, and what it may use.",
                 unless=("people.view",),
             ),
+            Entry(
+                "Kill switch",
+                "home-stop-list",
+                "player-stop",
+                ("stops.team",),
+                about="Stop a key of the team, or all of them, at once.",
+                unless=("stops.manage",),
+            ),
         ),
     ),
     Group(
@@ -98,6 +106,13 @@ GROUPS: Final = (
                 ("catalog.manage",),
                 about="What the company offers, on which tier, until when.",
             ),
+            Entry(
+                "Kill switch",
+                "home-stop-list",
+                "player-stop",
+                ("stops.manage",),
+                about="Stop a model, a provider, a team, a key or everything at once.",
+            ),
         ),
     ),
     Group(
@@ -128,6 +143,14 @@ GROUPS: Final = (
                 "shield-check",
                 ("audit.view",),
                 about="Every change and decision: who, what, when.",
+            ),
+            Entry(
+                "Stopped",
+                "home-stop-list",
+                "player-stop",
+                ("audit.view",),
+                about="What is stopped right now, by whom, and why.",
+                unless=("stops.team",),
             ),
             Entry(
                 "All keys",

@@ -17,15 +17,19 @@ from portal.people.models import AuditEvent, User
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts, and through which door (`portal`, `api`, `command`, `config`, `task`, `sso`, `demo`)."""
+    """Who acts, and through which door (`portal`, `api`, `command`, `config`, `task`, `sso`, `demo`).
+
+    `name` says who it is where no person is known, such as the user of the operating system at a command.
+    """
 
     source: str
     user: User | None = None
     address: str | None = None
+    name: str = "Atrium"
 
     @property
     def label(self) -> str:
-        return self.user.label if self.user else f"Atrium ({self.source})"
+        return self.user.label if self.user else f"{self.name} ({self.source})"
 
 
 def actor_of(request: HttpRequest, source: str = "portal") -> Actor:

@@ -19,7 +19,11 @@ SIGNED_IN: Final = "signed_in"  # any active person
 
 PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
     Role.EMPLOYEE: frozenset({"models.view", "keys.own", "requests.own", "usage.own", "team.view"}),
-    Role.LEAD: frozenset({"keys.team", "requests.inbox", "requests.decide", "usage.team", "team.manage"}),
+    Role.LEAD: frozenset(
+        {
+            "keys.team", "requests.inbox", "requests.decide", "usage.team", "team.manage", "stops.view", "stops.team",
+        }
+    ),
     Role.FINANCE: frozenset(
         {
             "spend.view", "usage.all", "quotas.view", "quotas.manage", "requests.inbox", "requests.decide_budget",
@@ -29,10 +33,13 @@ PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
     Role.PLATFORM_ADMIN: frozenset(
         {
             "catalog.manage", "quotas.view", "quotas.manage", "people.view", "people.manage", "teams.manage",
-            "keys.all", "requests.inbox", "requests.decide_all", "usage.all", "spend.view",
+            "keys.all", "requests.inbox", "requests.decide_all", "usage.all", "spend.view", "stops.view", "stops.team",
+            "stops.manage",
         }
     ),
-    Role.AUDITOR: frozenset({"audit.view", "people.view", "keys.view_all", "quotas.view", "usage.all", "spend.view"}),
+    Role.AUDITOR: frozenset(
+        {"audit.view", "people.view", "keys.view_all", "quotas.view", "usage.all", "spend.view", "stops.view"}
+    ),
 }  # fmt: skip
 
 EVERY_PERMISSION: Final = frozenset().union(*PERMISSIONS.values())
@@ -77,6 +84,9 @@ PERMISSION_WORDS: Final = {
     "requests.inbox": "Open the inbox of requests",
     "requests.own": "Ask for a model or more budget",
     "spend.view": "See the spend of everybody",
+    "stops.manage": "Stop anything at once, and lift any stop",
+    "stops.team": "Stop teams one leads and their keys, and lift that again",
+    "stops.view": "See what is stopped",
     "team.manage": "Add, change and remove members of the teams one leads",
     "team.view": "See the teams one belongs to",
     "teams.manage": "Create and change every team",
