@@ -75,13 +75,13 @@ def gateway(port: int, upstream_port: int) -> None:
     import uvicorn
 
     from gateway.asgi import GatewayApp
+    from gateway.http.client import HttpUpstream
     from gateway.journal.writer import JournalWriter
     from gateway.keyring import KeyRing
     from gateway.quotas.memory import MemoryMoneyStore
     from gateway.runtime import Runtime, SystemClock
     from gateway.stores.memory import MemoryRateStore
     from gateway.tokens import TokenCounter
-    from gateway.upstream import AiohttpUpstream
     from tests.factories import gateway as make
 
     models = [make.model("chat-small", make.deployment(f"http://127.0.0.1:{upstream_port}/v1"))]
@@ -94,7 +94,7 @@ def gateway(port: int, upstream_port: int) -> None:
             money=MemoryMoneyStore(),
             rates=MemoryRateStore(),
             journal=JournalWriter(folder, "bench"),
-            upstream=AiohttpUpstream(),
+            upstream=HttpUpstream(),
             tokens=TokenCounter(),
             incarnation="bench",
             snapshot=make.snapshot(models, [make.team(models)], quotas),

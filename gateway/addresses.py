@@ -1,10 +1,7 @@
 """Keeps calls out of private networks: the address that is dialled is checked, not only the name it came from."""
 
 import ipaddress
-import socket
 from ipaddress import IPv4Address, IPv6Address
-
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
@@ -25,27 +22,6 @@ def literal(host: str) -> str | None:
         return str(ipaddress.ip_address(host.strip("[]").partition("%")[0]))
     except ValueError:
         return None
-
-
-class PublicResolver(AbstractResolver):
-    """Resolves names to public addresses only."""
-
-    def __init__(self, inner: AbstractResolver) -> None:
-        self._inner = inner
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        """Return the public addresses of `host`. Raises PrivateAddressError when it has none."""
-        found = await self._inner.resolve(host, port, family)
-        public = [result for result in found if is_public(result["host"])]
-        if not public:
-            raise PrivateAddressError("only private addresses")
-        return public
-
-    async def close(self) -> None:
-        """Close the resolver beneath."""
-        await self._inner.close()
 
 
 def _unwrapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:

@@ -12,13 +12,13 @@ import openai
 import uvicorn
 
 from gateway.asgi import GatewayApp
+from gateway.http.client import HttpUpstream
 from gateway.keyring import KeyRing
 from gateway.quotas.memory import MemoryMoneyStore
 from gateway.runtime import Limits, Runtime, SystemClock
 from gateway.snapshot import ModelPolicy, QuotaPolicy, Snapshot, TeamPolicy
 from gateway.stores.memory import MemoryRateStore
 from gateway.tokens import TokenCounter
-from gateway.upstream import AiohttpUpstream
 from tests.factories import gateway as make
 
 TLS = ssl.create_default_context()  # takes 0.1 s to make, and nothing here speaks TLS
@@ -50,7 +50,7 @@ class LiveGateway:
             money=self.money,
             rates=self.rates,
             journal=self.journal,
-            upstream=AiohttpUpstream(TLS),
+            upstream=HttpUpstream(TLS),
             tokens=self.tokens,
             incarnation="gw_test",
             snapshot=make.snapshot(self.models, [self.team], quotas),

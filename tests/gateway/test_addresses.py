@@ -1,11 +1,8 @@
 """Which addresses may be called where a provider is not marked as internal."""
 
-import socket
-
 import pytest
-from aiohttp.abc import AbstractResolver, ResolveResult
 
-from gateway.addresses import PrivateAddressError, PublicResolver, is_public
+from gateway.addresses import is_public
 
 
 @pytest.mark.parametrize(
@@ -32,28 +29,3 @@ from gateway.addresses import PrivateAddressError, PublicResolver, is_public
 )
 def test_addresses(address: str, public: bool) -> None:
     assert is_public(address) is public
-
-
-class Names(AbstractResolver):
-    """A resolver that knows what it is told."""
-
-    def __init__(self, *addresses: str) -> None:
-        self._addresses = addresses
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        return [
-            ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=0)
-            for address in self._addresses
-        ]
-
-    async def close(self) -> None:
-        pass
-
-
-async def test_a_name_yields_its_public_addresses_only() -> None:
-    found = await PublicResolver(Names("10.0.0.1", "8.8.8.8")).resolve("example.com")
-    assert [result["host"] for result in found] == ["8.8.8.8"]
-    with pytest.raises(PrivateAddressError):
-        await PublicResolver(Names("10.0.0.1", "::1")).resolve("rebind.example.com")

@@ -1,0 +1,79 @@
+"""What goes out before a body: an outbound URL taken apart, and the head of a request. Pure."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+import idna
+
+_PORTS = {"http": 80, "https": 443}
+_URL = re.compile(r"[\x21-\x7e\x80-\U0010ffff]+")
+_PATH = re.compile(r"/[\x21-\x7e]*")
+_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?\.?")
+_ADDRESS = re.compile(r"[0-9a-f:.]+")
+_FIELDS = re.compile(r"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\t\x20-\x7e]*\r\n)*")
+_OWN = frozenset({"host", "content-length", "transfer-encoding", "connection"})
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where connections lead. `host` is an address without brackets, or a name in ASCII."""
+
+    tls: bool
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A URL: whom to dial, and the part of the head that is the same for each request to it."""
+
+    origin: Origin
+    head: bytes  # request line and host
+
+
+@lru_cache(maxsize=1024)
+def target_of(url: str) -> Target:
+    """Take a URL apart. Raises ValueError where it is not one that can be called; it may hold no credentials."""
+    if not _URL.fullmatch(url):
+        raise ValueError("a URL holds no spaces and no control characters")
+    parts = urlsplit(url)
+    if parts.scheme not in _PORTS or not parts.hostname or "@" in parts.netloc:
+        raise ValueError("only http and https URLs with a host, and without credentials, are called")
+    host, default = _ascii(parts.hostname), _PORTS[parts.scheme]
+    port = parts.port or default
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    if not _PATH.fullmatch(path):
+        raise ValueError("a URL's path is percent-encoded")
+    shown = f"[{host}]" if ":" in host else host
+    authority = shown if port == default else f"{shown}:{port}"
+    return Target(
+        Origin(parts.scheme == "https", host, port), f"POST {path} HTTP/1.1\r\nhost: {authority}\r\n".encode("ascii")
+    )
+
+
+def request_head(target: Target, headers: Mapping[str, str], length: int) -> bytes:
+    """Return the head of a POST with a body of `length` bytes.
+
+    Raises ValueError where a name is no token, a value holds anything but printable ASCII and tabs, or a header is one
+    that frames the message: those are ours.
+    """
+    fields = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    if not _FIELDS.fullmatch(fields) or fields.count("\n") != len(headers):
+        raise ValueError("a header holds what no header may hold")
+    if not _OWN.isdisjoint(headers):
+        raise ValueError("a header that frames the message is not the caller's to set")
+    return b"%b%bcontent-length: %d\r\n\r\n" % (target.head, fields.encode("ascii"), length)
+
+
+def _ascii(host: str) -> str:
+    if ":" in host:
+        if not _ADDRESS.fullmatch(host):
+            raise ValueError("an address with a zone is not called")
+        return host
+    name = host if host.isascii() else idna.encode(host, uts46=True).decode("ascii")
+    if len(name) > 253 or not _NAME.fullmatch(name):
+        raise ValueError("the host is no name")
+    return name
