@@ -35,14 +35,9 @@ def call_headers(call: Call, runtime: Runtime) -> Headers:
     headers = [(b"x-request-id", call.request_id.encode()), (b"x-atrium-overhead-ms", b"%.2f" % overhead_ms)]
     grant, attempt = call.grant, call.attempt
     if grant is not None:
-        headers += [
-            (b"x-atrium-model", _plain(grant.model.slug)),
-            (b"x-atrium-policy-version", b"%d" % grant.snapshot.version),
-            (b"x-atrium-attempts", b"%d" % len(call.attempts)),
-            (b"x-atrium-fallback", b"true" if len(call.attempts) > 1 else b"false"),
-        ]
+        deployment_id = attempt.deployment.id if attempt is not None else ""
+        headers += _path_headers(grant.model.slug, grant.snapshot.version, deployment_id, len(call.attempts))
     if attempt is not None:
-        headers.append((b"x-atrium-deployment", _plain(attempt.deployment.id)))
         headers += _limits(attempt, runtime.clock.now())
     return headers
 
@@ -61,6 +56,19 @@ def error_headers(call: Call, error: GatewayError, runtime: Runtime) -> Headers:
 
 
 @lru_cache(maxsize=4096)
+def _path_headers(slug: str, version: int, deployment_id: str, attempts: int) -> Headers:
+    """Say which way a call went. Few ways are gone by many calls, so they are written once."""
+    headers = [
+        (b"x-atrium-model", _plain(slug)),
+        (b"x-atrium-policy-version", b"%d" % version),
+        (b"x-atrium-attempts", b"%d" % attempts),
+        (b"x-atrium-fallback", b"true" if attempts > 1 else b"false"),
+    ]
+    if deployment_id:
+        headers.append((b"x-atrium-deployment", _plain(deployment_id)))
+    return headers
+
+
 def _plain(text: str) -> bytes:
     """Make a name fit for a header: no control character gets into one, whoever chose the name."""
     return text.encode() if text.isascii() and text.isprintable() else quote(text).encode()

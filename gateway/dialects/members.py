@@ -13,7 +13,7 @@ import msgspec
 from gateway.errors import RequestError
 
 _RAW = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_KEY = re.compile(rb'[ \t\n\r]*"((?:[^"\\]|\\.)*)"[ \t\n\r]*:[ \t\n\r]*', re.DOTALL)
+_KEY = re.compile(rb'[ \t\n\r]*+"((?:[^"\\]++|\\.)*+)"[ \t\n\r]*+:[ \t\n\r]*+', re.DOTALL)
 _NEXT = re.compile(rb"[ \t\n\r]*([,}])")
 _COMMA = ord(",")
 _OPEN = re.compile(rb"[ \t\n\r]*\{")
