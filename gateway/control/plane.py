@@ -19,7 +19,6 @@ from gateway.control.observe import LoggedCalls
 from gateway.control.refresh import Refresher
 from gateway.errors import StoreUnavailable
 from gateway.http.client import HttpUpstream
-from gateway.http.client import HttpUpstream
 from gateway.ids import new_id
 from gateway.journal.reader import JournalReader
 from gateway.journal.writer import JournalWriter
