@@ -1,84 +1,42 @@
 """The gateway as an ASGI application: a scope becomes a `Call`, and the pipeline does the rest."""
 
-import asyncio
-import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import replace
-from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 
+from gateway.arrival import serve
 from gateway.encodings import too_large
-from gateway.endpoints import UNKNOWN, Endpoint, allowed, dialect_of, handles, resolve
-from gateway.errors import ClientGoneError, GatewayError
-from gateway.ids import new_id
-from gateway.pipeline import handle, refuse
+from gateway.endpoints import handles
+from gateway.errors import ClientGoneError
 from gateway.runtime import Runtime
-from gateway.stages.record import line_of
-from gateway.types import Call, Headers
-from gateway.watch import Watch
+from gateway.types import Headers
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-_NOT_SHOWN = re.compile(r"[^A-Za-z0-9._/-]+")
-CLIENT_NAME_LENGTH = 64
-
 
 class GatewayApp:
     """Answers `/v1/` and `/v1beta/`. Stateless but for the runtime."""
 
     def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+        self.runtime = runtime
 
     @staticmethod
     def handles(path: str) -> bool:
         """Say whether `path` belongs to the gateway."""
         return handles(path)
 
+    @property
+    def gateway(self) -> Self:
+        """Where a front finds the gateway of an application: this one is nothing else."""
+        return self
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request."""
-        runtime, headers, method = self._runtime, dict(scope["headers"]), scope["method"]
+        method, headers = scope["method"], dict(scope["headers"])
         client = AsgiClient(receive, send, headers, head_only=method == "HEAD")
-        endpoint, target, error = _resolve(method, scope["path"], headers)
-        monotonic = runtime.clock.monotonic
-        task = asyncio.current_task()
-        if task is None:
-            raise RuntimeError("a call is served by a task")
-        call = Call(
-            request_id=new_id("req"),
-            endpoint=endpoint,
-            target=target,
-            method=method,
-            headers=headers,
-            client=client,
-            watch=Watch(task, monotonic, client.gone, runtime.limits.disconnect_after_s),
-            at=runtime.clock.now(),
-            started=monotonic(),
-            client_name=client_name(headers.get(b"user-agent", b"")),
-        )
-        if error is not None:
-            await self._refuse(call, error)
-            return
-        if method == "OPTIONS":
-            await client.respond(204, [(b"allow", ", ".join(allowed(endpoint)).encode())], b"")
-            return
-        runtime.in_flight[task] = call
-        try:
-            await handle(call, runtime)
-        finally:
-            del runtime.in_flight[task]
-
-    async def _refuse(self, call: Call, error: GatewayError) -> None:
-        runtime, call.error = self._runtime, error
-        if runtime.snapshot is not None:
-            call.portal_url = runtime.snapshot.portal_url
-        try:
-            await refuse(call, error, runtime)
-        finally:
-            call.watch.stop()
-            runtime.observer.call_ended(line_of(call, runtime))
+        await serve(client, method, scope["path"], headers, self.runtime, self.runtime.clock.monotonic())
 
 
 class AsgiClient:
@@ -142,18 +100,3 @@ class AsgiClient:
         """See `Client.gone`."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
-
-
-def _resolve(method: str, path: str, headers: Mapping[bytes, bytes]) -> tuple[Endpoint, str, GatewayError | None]:
-    try:
-        endpoint, target = resolve(method, path)
-        return endpoint, target, None
-    except GatewayError as error:
-        return replace(UNKNOWN, dialect=dialect_of(path, headers)), "", error
-
-
-@lru_cache(maxsize=512)
-def client_name(user_agent: bytes) -> str:
-    """Return product and version of a user agent: `OpenAI/Python/3.52.0`, `curl/8.5.0`, `Mozilla/5.0`."""
-    plain = user_agent[:256].decode("latin-1").partition("(")[0].split()
-    return _NOT_SHOWN.sub("", "/".join(plain[:2]))[:CLIENT_NAME_LENGTH]

@@ -1,0 +1,133 @@
+"""From the head of a request to a served call: what every front shares."""
+
+import asyncio
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from types import MappingProxyType
+from typing import cast
+
+from gateway.dialects.error_bodies import error_body
+from gateway.endpoints import UNKNOWN, Endpoint, allowed, dialect_of, resolve
+from gateway.errors import GatewayError, RequestError
+from gateway.headers import error_headers
+from gateway.ids import new_id
+from gateway.pipeline import handle, refuse
+from gateway.runtime import Runtime
+from gateway.stages.record import line_of
+from gateway.types import Call, Client, Headers
+from gateway.watch import Watch
+
+# Twice one of these means that we and a proxy in front of us may read the request differently.
+_SINGLE = frozenset(
+    {b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key", b"host", b"content-length", b"transfer-encoding"}
+    | {b"content-type", b"content-encoding", b"expect"}
+)
+_NOT_SHOWN = re.compile(r"[^A-Za-z0-9._/-]+")
+CLIENT_NAME_LENGTH = 64
+NO_HEADERS: Mapping[bytes, bytes] = MappingProxyType({})
+
+
+class _Unwatched:
+    """Stands for the `Watch` of a call that never waits."""
+
+    waited_s = 0.0
+
+
+def headers_of(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Return headers by their names, which are in lower case. Raises RequestError when one that decides stands twice."""
+    pairs = list(pairs)
+    headers = dict(pairs)
+    if len(headers) != len(pairs):
+        seen = set[bytes]()
+        for name, _ in pairs:
+            if name in seen and name in _SINGLE:
+                raise RequestError(f"The header {name.decode('latin-1')} stands twice in the request. Send it once.")
+            seen.add(name)
+    return headers
+
+
+async def serve(
+    client: Client, method: str, path: str, headers: Mapping[bytes, bytes], runtime: Runtime, arrived: float
+) -> None:
+    """Serve one request in the current task. `arrived`: monotonic seconds at which it could have begun."""
+    task = asyncio.current_task()
+    if task is None:
+        raise RuntimeError("a call is served by a task")
+    watch = Watch(task, runtime.clock.monotonic, client.gone, runtime.limits.disconnect_after_s)
+    call, error = _arrive(client, watch, method, path, headers, runtime, arrived)
+    if error is not None:
+        await _refuse(call, error, runtime)
+        return
+    if method == "OPTIONS":
+        await client.respond(204, [(b"allow", ", ".join(allowed(call.endpoint)).encode())], b"")
+        return
+    runtime.in_flight[task] = call
+    try:
+        await handle(call, runtime)
+    finally:
+        del runtime.in_flight[task]
+
+
+def turned_away(
+    error: GatewayError, runtime: Runtime, method: str = "", path: str = "", headers: Mapping[bytes, bytes] = NO_HEADERS
+) -> tuple[Headers, bytes]:
+    """Return headers and body of a refusal at the door, where no task is made, and note it as that of any other call."""
+    nobody = cast(Client, None)  # the front itself answers
+    call, _ = _arrive(nobody, cast(Watch, _Unwatched), method, path, headers, runtime, runtime.clock.monotonic())
+    call.error = error
+    runtime.observer.call_ended(line_of(call, runtime))
+    body = error_body(error, call.endpoint.dialect, call.request_id, "")
+    return error_headers(call, error, runtime), body
+
+
+def _arrive(
+    client: Client,
+    watch: Watch,
+    method: str,
+    path: str,
+    headers: Mapping[bytes, bytes],
+    runtime: Runtime,
+    arrived: float,
+) -> tuple[Call, GatewayError | None]:
+    endpoint, target, error = _resolve(method, path, headers)
+    call = Call(
+        request_id=new_id("req"),
+        endpoint=endpoint,
+        target=target,
+        method=method,
+        headers=headers,
+        client=client,
+        watch=watch,
+        at=runtime.clock.now(),
+        started=arrived,
+        client_name=client_name(headers.get(b"user-agent", b"")[:256]),
+    )
+    return call, error
+
+
+async def _refuse(call: Call, error: GatewayError, runtime: Runtime) -> None:
+    call.error = error
+    if runtime.snapshot is not None:
+        call.portal_url = runtime.snapshot.portal_url
+    try:
+        await refuse(call, error, runtime)
+    finally:
+        call.watch.stop()
+        runtime.observer.call_ended(line_of(call, runtime))
+
+
+def _resolve(method: str, path: str, headers: Mapping[bytes, bytes]) -> tuple[Endpoint, str, GatewayError | None]:
+    try:
+        endpoint, target = resolve(method, path)
+        return endpoint, target, None
+    except GatewayError as error:
+        return replace(UNKNOWN, dialect=dialect_of(path, headers)), "", error
+
+
+@lru_cache(maxsize=512)
+def client_name(user_agent: bytes) -> str:
+    """Return product and version of a user agent: `OpenAI/Python/3.52.0`, `curl/8.5.0`, `Mozilla/5.0`."""
+    plain = user_agent.decode("latin-1").partition("(")[0].split()
+    return _NOT_SHOWN.sub("", "/".join(plain[:2]))[:CLIENT_NAME_LENGTH]
