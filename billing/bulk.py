@@ -24,11 +24,11 @@ _LIST = ", ".join(COLUMNS)
 _MARKS = ", ".join(["%s"] * len(COLUMNS))
 
 
-def insert(attempts: Sequence[Attempt]) -> set[Name]:
-    """Insert the events of `attempts`; returns the names of those that were not there before. Needs a transaction."""
+def insert(attempts: Mapping[Name, Attempt]) -> set[Name]:
+    """Insert the events of `attempts`; returns the names of those that were there before. Needs a transaction."""
     if not attempts:
         return set()
-    return _copy(attempts) if connection.vendor == "postgresql" else _execute_many(attempts)
+    return _copy(attempts.values()) if connection.vendor == "postgresql" else _execute_many(attempts)
 
 
 def update(statement: str, columns: Mapping[str, str], rows: Sequence[Sequence[object]], *more: str) -> None:
@@ -47,7 +47,14 @@ def update(statement: str, columns: Mapping[str, str], rows: Sequence[Sequence[o
         cursor.execute(f"WITH given AS ({given}) {statement}", [msgspec.json.encode(sent).decode(), *more])
 
 
-def _copy(attempts: Sequence[Attempt]) -> set[Name]:
+def locked(table: str) -> str:
+    """Continue an `update`: lock the rows of `table` that `given` names in order of id, so that no two updates wait in a circle."""
+    if connection.vendor != "postgresql":
+        return ", locked AS (SELECT id FROM given)"
+    return f", locked AS (SELECT {table}.id FROM {table} JOIN given USING (id) ORDER BY id FOR UPDATE OF {table})"  # noqa: S608
+
+
+def _copy(attempts: Iterable[Attempt]) -> set[Name]:
     with connection.cursor() as cursor:
         # Looked up first: CREATE … IF NOT EXISTS would send a notice each time.
         cursor.execute("SELECT to_regclass(%s)", [f"pg_temp.{STAGING}"])
@@ -57,23 +64,26 @@ def _copy(attempts: Sequence[Attempt]) -> set[Name]:
             for row in _rows(attempts):
                 copy.write_row(row)
         cursor.execute(
-            f"INSERT INTO {TABLE} ({_LIST}) SELECT {_LIST} FROM {STAGING}"  # noqa: S608  # constant names
-            " ON CONFLICT DO NOTHING RETURNING request_id, attempt"
+            f"WITH inserted AS (INSERT INTO {TABLE} ({_LIST}) SELECT {_LIST} FROM {STAGING}"  # noqa: S608  # constant names
+            " ON CONFLICT DO NOTHING RETURNING request_id, attempt)"
+            f" SELECT request_id, attempt FROM {STAGING} EXCEPT SELECT request_id, attempt FROM inserted"
         )
         return set(cursor.fetchall())
 
 
-def _execute_many(attempts: Sequence[Attempt]) -> set[Name]:
+def _execute_many(attempts: Mapping[Name, Attempt]) -> set[Name]:
     """SQLite has one writer, and numbers its rows in order: the new ones are those above the highest number before."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT coalesce(max(rowid), 0) FROM {TABLE}")  # noqa: S608
         highest = cursor.fetchone()[0]
         cursor.executemany(
             f"INSERT INTO {TABLE} ({_LIST}) VALUES ({_MARKS}) ON CONFLICT (month, request_id, attempt) DO NOTHING",  # noqa: S608
-            list(_rows(attempts)),
+            list(_rows(attempts.values())),
         )
+        if cursor.rowcount == len(attempts):
+            return set()
         cursor.execute(f"SELECT request_id, attempt FROM {TABLE} WHERE rowid > %s", [highest])  # noqa: S608
-        return set(cursor.fetchall())
+        return attempts.keys() - set(cursor.fetchall())
 
 
 def moment(at_ms: int) -> str:

@@ -1,6 +1,6 @@
 """Usage comes in: one transaction inserts events, settles their cost and stores how far the journal was drained."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from billing import bulk, escrow
-from billing.bulk import Attempt
+from billing.bulk import Attempt, Name
 from billing.models import DirtyHour, JournalOffset
 from gateway.journal.records import Closed, Opened
 
@@ -24,7 +24,7 @@ class OvertakenError(Exception):
 class Ingested:
     """What one drain did: attempts inserted, and of each balance the cost settled and by how much its lease shrank."""
 
-    inserted: Sequence[Attempt]
+    inserted: Collection[Attempt]
     settled: Mapping[escrow.Slot, int]
     shrunk: Mapping[escrow.Slot, int]
 
@@ -46,7 +46,7 @@ def place_of(incarnation: str) -> Place:
 
 
 def ingest(
-    incarnation: str, attempts: Sequence[Attempt], before: Place, after: Place, *, finished: bool = False
+    incarnation: str, attempts: Mapping[Name, Attempt], before: Place, after: Place, *, finished: bool = False
 ) -> Ingested:
     """Insert the events of `attempts`, settle what was really inserted, and move the journal from `before` to `after`.
 
@@ -54,8 +54,8 @@ def ingest(
     journal is not at `before` any more.
     """
     with transaction.atomic():
-        named = {(attempt[0].request_id, attempt[0].attempt): attempt for attempt in attempts}
-        fresh = [named[name] for name in bulk.insert(list(named.values()))]
+        known = bulk.insert(attempts)
+        fresh = [attempt for name, attempt in attempts.items() if name not in known] if known else attempts.values()
         hours = {opened.at_ms // HOUR_MS for opened, _ in fresh}
         DirtyHour.objects.bulk_create([DirtyHour(hour=_hour(number)) for number in sorted(hours)])
         costs = _costs(fresh)

@@ -1,15 +1,14 @@
 """Moves the journal into the database: pairs each opened entry with its end, and hands them to billing."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
-from django.db import transaction
 
 from billing import bulk, escrow
-from billing.bulk import Attempt
+from billing.bulk import Attempt, Name
 from billing.ingest import Ingested, Place, ingest, place_of, recovered
 from gateway.journal.frames import JournalDamagedError
 from gateway.journal.reader import JournalReader, recoverable
@@ -24,7 +23,7 @@ CARRY_BYTES = 16 << 20  # how far entries that are still open may hold the drain
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(list[Opened])
 
-StillOpen = dict[tuple[str, int], tuple[Opened, int | None]]  # name: the entry and its offset; None: carried
+StillOpen = dict[Name, tuple[Opened, int | None]]  # name: the entry and its offset; None: carried
 
 
 @dataclass(slots=True)
@@ -58,7 +57,7 @@ class Drain:
         """Charge what was opened and never closed, free the leases: the journal's process is dead, its lock is ours."""
         while self.step():
             pass
-        lost = [(opened, recovered(opened)) for opened, _ in self._open.values()]
+        lost = {name: (opened, recovered(opened)) for name, (opened, _) in self._open.items()}
         ingest(self.reader.incarnation, lost, self._started(), Place(str(self.offset)), finished=True)
         escrow.free_all(self.reader.incarnation)
         if lost:
@@ -83,8 +82,9 @@ class Drain:
             self.offset = self.reader.skip_damage(self.offset + 1)
             return self.reader.read(self.offset, BATCH)
 
-    def _pair(self, records: list[tuple[Record, int]], still_open: StillOpen) -> tuple[list[Attempt], int]:
-        attempts, start, end = [], self.offset, self.offset
+    def _pair(self, records: list[tuple[Record, int]], still_open: StillOpen) -> tuple[dict[Name, Attempt], int]:
+        attempts: dict[Name, Attempt] = {}
+        start = end = self.offset
         for record, after in records:
             if after != end:  # entries that were appended together share one place
                 start, end = end, after
@@ -92,7 +92,7 @@ class Drain:
             if isinstance(record, Opened):
                 still_open[name] = (record, start)
             elif (opened := still_open.pop(name, None)) is not None:
-                attempts.append((opened[0], record))
+                attempts[name] = (opened[0], record)
             # An end without its beginning was drained before: the offset stood at an older entry that was still open.
         return attempts, end
 
@@ -126,7 +126,7 @@ def recover(directory: Path) -> list[str]:
     return recovered
 
 
-def mark_keys_used(attempts: Sequence[Attempt]) -> None:
+def mark_keys_used(attempts: Iterable[Attempt]) -> None:
     """Note when, and from which client, each key was last used: one statement, with rows locked in order of id."""
     last: dict[str, Opened] = {}
     for opened, _ in attempts:
@@ -136,12 +136,10 @@ def mark_keys_used(attempts: Sequence[Attempt]) -> None:
         return
     values = [(key_id, bulk.moment(opened.at_ms), opened.client) for key_id, opened in last.items()]
     keys = Key._meta.db_table
-    with transaction.atomic():
-        list(Key.objects.filter(pk__in=last).select_for_update().order_by("pk").values_list("pk"))
-        bulk.update(
-            f"UPDATE {keys} SET last_used_at = given.at,"  # noqa: S608  # a constant name
-            " last_used_client = CASE given.client WHEN '' THEN last_used_client ELSE given.client END"
-            f" FROM given WHERE {keys}.id = given.id AND (last_used_at IS NULL OR last_used_at < given.at)",
-            {"id": "text", "at": "timestamptz", "client": "text"},
-            values,
-        )
+    bulk.update(
+        f"{bulk.locked(keys)} UPDATE {keys} SET last_used_at = given.at,"  # noqa: S608  # constant names
+        " last_used_client = CASE given.client WHEN '' THEN last_used_client ELSE given.client END"
+        f" FROM given JOIN locked USING (id) WHERE {keys}.id = given.id AND (last_used_at IS NULL OR last_used_at < at)",
+        {"id": "text", "at": "timestamptz", "client": "text"},
+        values,
+    )

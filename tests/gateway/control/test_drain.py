@@ -1,19 +1,23 @@
 """From the journal to the database: every attempt once, whatever dies in between."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from django.db import DatabaseError
 from pytest import MonkeyPatch
 
 from billing import escrow
 from billing.escrow import Ask
-from billing.models import Balance, DirtyHour, JournalOffset, Quota, UsageEvent
+from billing.ingest import Ingested, OvertakenError
+from billing.models import Balance, DirtyHour, JournalOffset, Lease, Quota, UsageEvent
 from gateway.control import drain as drain_module
 from gateway.control.drain import Drain, recover
 from gateway.journal.reader import JournalReader
 from gateway.journal.records import Closed, Hold, Opened
 from gateway.journal.writer import JournalWriter
+from tests.factories.keys import KeyFactory
 
 AT_MS = 1_790_000_000_000
 PERIOD = 1_788_220_800
@@ -46,6 +50,10 @@ def journal(tmp_path: Path):  # type: ignore[no-untyped-def]
 @pytest.fixture
 def quota(db: None) -> Quota:
     return Quota.objects.create(scope_kind="team", scope_id="team_a", metric="usd", window="month", capacity=10_000)
+
+
+def moment(record: Opened) -> datetime:
+    return datetime.fromtimestamp(record.at_ms / 1000, UTC)
 
 
 def drained(tmp_path: Path) -> Drain:
@@ -104,6 +112,93 @@ def test_death_at_any_step_neither_loses_nor_doubles(
     assert (balance.settled, balance.leased) == (740, 0)
     assert JournalOffset.objects.get().finished
     assert not list(tmp_path.glob("*.journal"))
+
+
+@pytest.mark.django_db
+def test_what_is_there_already_is_neither_doubled_nor_settled_again(
+    journal: JournalWriter, tmp_path: Path, quota: Quota
+) -> None:
+    escrow.lease("gw_1", [Ask(quota.pk, PERIOD, 10_000, 2_000)])
+    hold = (Hold(quota.pk, PERIOD, 500),)
+    journal.append(opened(1, holds=hold), closed(1))
+    drained(tmp_path).step()
+    JournalOffset.objects.update(position="0")  # as if the offset, and no event, had been lost
+    journal.append(opened(2, holds=hold), closed(2, cost=30))
+    heard: list[Ingested] = []
+    again = Drain(JournalReader(tmp_path, "gw_1"), heard.append)
+    assert again.step() == 4
+    assert [attempt[0].request_id for attempt in heard[0].inserted] == ["req_2"]
+    assert heard[0].settled == {(quota.pk, PERIOD): 30}
+    assert dict(UsageEvent.objects.values_list("request_id", "cost_nano_usd")) == {"req_1": 120, "req_2": 30}
+    balance = Balance.objects.get()
+    assert (balance.settled, balance.leased) == (150, Lease.objects.get().amount)
+
+
+@pytest.mark.django_db
+def test_two_who_drain_one_journal_by_mistake_do_not_add_up(journal: JournalWriter, tmp_path: Path) -> None:
+    journal.append(opened(1), closed(1))
+    slow, quick = drained(tmp_path), drained(tmp_path)
+    slow._started()  # it has read its place, and does nothing for a while
+    assert quick.step() == 2
+    journal.append(opened(2), closed(2))
+    with pytest.raises(OvertakenError):
+        slow.step()
+    assert UsageEvent.objects.count() == 1
+    assert quick.step() == 2
+    assert UsageEvent.objects.count() == 2
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_long_call_does_not_keep_the_journal(
+    tmp_path: Path, quota: Quota, monkeypatch: MonkeyPatch, ends: bool
+) -> None:
+    monkeypatch.setattr(drain_module, "CARRY_BYTES", 2_000)
+    escrow.lease("gw_1", [Ask(quota.pk, PERIOD, 10_000, 2_000)])
+    journal, drain = JournalWriter(tmp_path, "gw_1", segment_bytes=1_000), drained(tmp_path)
+    journal.append(opened(0, holds=(Hold(quota.pk, PERIOD, 500),)))
+    for number in range(1, 50):
+        journal.append(opened(number), closed(number, cost=1))
+        drain.step()
+    assert len(list(tmp_path.glob("*.journal"))) <= 4
+    assert UsageEvent.objects.count() == 49
+    if ends:
+        journal.append(closed(0))
+        drain.step()
+    journal.close()
+    assert recover(tmp_path) == ["gw_1"]
+    event = UsageEvent.objects.get(request_id="req_0")
+    assert (event.cost_nano_usd, event.estimated) == ((120, False) if ends else (500, True))
+    assert Balance.objects.values_list("settled", "leased").get() == (event.cost_nano_usd, 0)
+    assert UsageEvent.objects.count() == 50
+
+
+@pytest.mark.django_db
+def test_a_key_is_marked_with_its_last_use(journal: JournalWriter, tmp_path: Path) -> None:
+    used, idle = KeyFactory(), KeyFactory()
+    mine = [msgspec.structs.replace(opened(number), key_id=used.pk) for number in range(3)]
+    journal.append(mine[1], closed(1), mine[0], closed(0))
+    drain = drained(tmp_path)
+    drain.step()
+    used.refresh_from_db()
+    assert (used.last_used_at, used.last_used_client) == (moment(mine[1]), "openai-python/2.1")
+    journal.append(msgspec.structs.replace(mine[2], client=""), closed(2))
+    drain.step()
+    journal.append(msgspec.structs.replace(opened(9), key_id=used.pk, at_ms=AT_MS - 9, client="old/1"), closed(9))
+    drain.step()
+    used.refresh_from_db()
+    assert (used.last_used_at, used.last_used_client) == (moment(mine[2]), "openai-python/2.1")
+    idle.refresh_from_db()
+    assert idle.last_used_at is None
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("words", ["tab\there", "back\\slash", "new\nline", "\\N", "quote'\"", "ünï%s"])
+def test_no_character_changes_a_row(journal: JournalWriter, tmp_path: Path, words: str) -> None:
+    journal.append(msgspec.structs.replace(opened(1), client=words, application_id=words), closed(1))
+    drained(tmp_path).step()
+    event = UsageEvent.objects.get()
+    assert (event.client, event.application_id, event.at) == (words, words, moment(opened(1)))
 
 
 @pytest.mark.django_db
