@@ -1,0 +1,1 @@
+"""A whole Atrium, with calls under way, while something happens to it."""
