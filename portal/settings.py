@@ -189,6 +189,7 @@ MODEL_FACTS = {
     "limits": "billing.remaining.remaining_of",
 }  # told on a model's page
 BILLING_LABELS = {"key": "portal.keys.labels.key_labels"}  # kinds that stand above billing: who names them
+BILLING_TEAMS = {"key": "portal.keys.labels.key_teams"}  # of which team they are
 
 # Static files
 STATIC_URL = "/static/"

@@ -7,11 +7,11 @@ from django import forms
 from django.conf import settings
 from django.utils import timezone
 
-from billing.actions.quotas import WINDOWS, QuotaError, check_quota
 from billing.filters import FilterError, resolve
 from billing.labels import labels
 from billing.models import Quota
 from billing.moments import MomentError, parse_end
+from billing.quota_rules import WINDOWS, QuotaError, check_quota
 from gateway.money import format_usd, parse_usd
 
 AMOUNT_HINT = "For money in USD, such as 12.50; else a whole number."

@@ -27,7 +27,11 @@ class QuotaQuerySet(models.QuerySet["Quota"]):
 
 
 class Quota(models.Model):
-    """scope × metric × window × capacity. `capacity` is nano-USD for `usd`, a count otherwise."""
+    """scope × metric × window × capacity. `capacity` is nano-USD for `usd`, a count otherwise.
+
+    With `model_id` it is a pair: the scope counts only what it does with that model. Once it is used up, calls are
+    refused, or go on with `step_down_model_id` where that is set.
+    """
 
     class Scope(models.TextChoices):
         ORGANISATION = "organisation", "Organisation"
@@ -60,19 +64,52 @@ class Quota(models.Model):
     scope_id = models.CharField(max_length=40)
     metric = models.CharField(max_length=16, choices=Metric.choices)
     window = models.CharField(max_length=16, choices=Window.choices)
+    model_id = models.CharField(max_length=40, blank=True, default="")
     capacity = models.BigIntegerField()
+    step_down_model_id = models.CharField(max_length=40, blank=True, default="")
+    notify_percent = models.JSONField(default=list, blank=True)  # shares at which people are told
+    by_lead = models.BooleanField(default=False)  # a lead set it for their team: leads may raise and remove it too
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = QuotaQuerySet.as_manager()
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["scope_kind", "scope_id", "metric", "window"], name="quota_once"),
+            models.UniqueConstraint(
+                fields=["scope_kind", "scope_id", "model_id", "metric", "window"], name="quota_once"
+            ),
             models.CheckConstraint(condition=models.Q(capacity__gte=0), name="quota_not_negative"),
+            models.CheckConstraint(
+                condition=models.Q(model_id="") | ~models.Q(scope_kind__in=["organisation", "model"]),
+                name="quota_pair_is_no_model",  # these two with a model are the scope `model`
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(metric="concurrent") | models.Q(window="total"), name="quota_gauge_has_no_window"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(step_down_model_id="") | ~models.Q(step_down_model_id=models.F("model_id")),
+                name="quota_steps_elsewhere",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.get_metric_display()} {self.get_window_display()}"
+
+
+class QuotaNotice(models.Model):
+    """That a budget reached a share of itself in one period: noted once, and told once."""
+
+    id = models.BigAutoField(primary_key=True)
+    quota = models.ForeignKey(Quota, on_delete=models.CASCADE, related_name="notices")
+    period = models.BigIntegerField()  # start of the window, epoch s
+    percent = models.PositiveSmallIntegerField()
+    spent = models.BigIntegerField()  # nano-USD, when it was noted
+    limit = models.BigIntegerField()  # extras in force included
+    at = models.DateTimeField(default=timezone.now)
+    told_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["quota", "period", "percent"], name="quotanotice_once")]
 
 
 class ExtraQuerySet(models.QuerySet["QuotaExtra"]):

@@ -9,10 +9,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
-from billing.actions.quotas import QuotaError, add_extra, end_extra, remove_quota, set_quota
+from billing.actions.quotas import add_extra, end_extra, remove_quota, set_quota
 from billing.forms.quotas import AmountForm, ExtraForm, QuotaForm
 from billing.labels import labels
 from billing.models import Quota, QuotaExtra
+from billing.quota_rules import QuotaError
 from billing.remaining import standing_of
 from billing.standing import named
 from catalog.models import Model

@@ -57,8 +57,9 @@ def grant_model(
 ) -> ModelGrant:
     """Let a person (`user`) or one key (`key_id`; both empty: the whole team) use `model` for `team` until a moment.
 
-    Whoever decides on exceptions calls it, after checking that they may. Raises ValidationError when that moment has passed.
+    For who decides on requests, a lead those of their team. Raises ValidationError when that moment has passed, PermissionDenied.
     """
+    demand(actor, "requests.decide_all", team=team, in_team="requests.decide")
     if until <= timezone.now():
         raise ValidationError({"until": "An exception ends in the future."})
     with recorded(actor, "model:grant", team_id=team.pk) as trail:
@@ -72,7 +73,8 @@ def grant_model(
 
 
 def end_grant(*, actor: Actor, grant: ModelGrant) -> None:
-    """End an exception now. Ending it twice changes nothing."""
+    """End an exception now. For who could have granted it. Ending it twice changes nothing."""
+    demand(actor, "requests.decide_all", team=grant.team, in_team="requests.decide")
     with recorded(actor, "model:end_grant", grant, team_id=grant.team_id) as trail:
         now = timezone.now()
         if not ModelGrant.objects.filter(pk=grant.pk, ended_at__isnull=True).update(ended_at=now):

@@ -9,8 +9,9 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from billing.actions.quotas import QuotaError, remove_quota, set_quota
+from billing.actions.quotas import remove_quota, set_quota
 from billing.models import Quota
+from billing.quota_rules import QuotaError
 from catalog.actions.access import set_team_models
 from catalog.actions.models import change_model, create_model, set_deployments
 from catalog.actions.prices import set_price
@@ -62,6 +63,7 @@ class _Applying:
     def __init__(self, actor: Actor) -> None:
         self.actor = actor
         self.mistakes: list[str] = []
+        self.model_ids: dict[str, str] = {}  # by slug, once the models are there
 
     def run(self, wanted: Wanted) -> list[str]:
         """Call the actions in the order in which things depend on each other; return the mistakes."""
@@ -72,6 +74,10 @@ class _Applying:
         for slug, model in wanted.models.items():
             with self._at(f"models.{slug}"):
                 self._model(slug, model)
+        self.model_ids = dict(Model.objects.values_list("slug", "pk"))
+        for slug, model in wanted.models.items():
+            if "quotas" in model and slug in self.model_ids:  # after all models, as they name each other
+                self._quotas("model", self.model_ids[slug], model["quotas"], f"models.{slug}")
         for email, person in wanted.people.items():
             with self._at(f"people.{email}"):
                 self._person(email, person)
@@ -141,8 +147,6 @@ class _Applying:
                 for place in fields["deployments"]
             ]
             set_deployments(actor=self.actor, model=row, deployments=places)
-        if "quotas" in fields:
-            self._quotas("model", row.pk, fields["quotas"], f"models.{slug}")
 
     def _price(self, model: Model, price: WantedPrice) -> None:
         """Without a moment: from now on, unless these rates are in force already."""
@@ -195,10 +199,15 @@ class _Applying:
 
     def _quotas(self, scope_kind: str, scope_id: str, quotas: list[WantedQuota], path: str) -> None:
         """Make `quotas` the whole list of limits of this scope."""
-        listed = {(quota["metric"], quota["window"]) for quota in quotas}
+        ids = self.model_ids | {"": ""}
+        listed = {(quota["metric"], quota["window"], ids.get(quota["model"])) for quota in quotas}
         for standing in Quota.objects.filter(scope_kind=scope_kind, scope_id=scope_id):
-            if (standing.metric, standing.window) not in listed:
+            if (standing.metric, standing.window, standing.model_id) not in listed:
                 remove_quota(actor=self.actor, quota=standing)
         for n, quota in enumerate(quotas):
             with self._at(f"{path}.quotas[{n}]"):
-                set_quota(actor=self.actor, scope_kind=scope_kind, scope_id=scope_id, **quota)
+                set_quota(
+                    actor=self.actor, scope_kind=scope_kind, scope_id=scope_id, metric=quota["metric"],
+                    window=quota["window"], capacity=quota["capacity"], model_id=ids.get(quota["model"], ""),
+                    step_down_model_id=ids.get(quota["step_down"], ""), notify_percent=quota["notify"],
+                )  # fmt: skip

@@ -1,9 +1,11 @@
 """What a file asks for, held against the database: unknown names, missing fields, addresses. Writes nothing."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from catalog.addresses import check_base_url
 from catalog.models import Credential, Model, Provider
+from portal.config.quotas import unknown_models
 from portal.config.wanted import Wanted, WantedProvider
 
 
@@ -15,6 +17,7 @@ def check(wanted: Wanted, found: list[str]) -> list[str]:
         *_providers(wanted, providers),
         *_models(wanted, providers.keys(), models),
         *_teams(wanted, models),
+        *_quotas(wanted, models | wanted.models.keys()),
     ]
     spoilt = {mistake.partition(": ")[0] for mistake in found}
     spoilt |= {path.removesuffix("internal") + "base_url" for path in spoilt if path.endswith(".internal")}
@@ -67,6 +70,15 @@ def _models(wanted: Wanted, providers: Iterable[str], standing: set[str]) -> lis
             name = row.get("provider")  # absent where that is a mistake found already
             if name and name not in known:
                 mistakes.append(f'models.{slug}.deployments[{n}].provider: there is no provider "{name}"')
+    return mistakes
+
+
+def _quotas(wanted: Wanted, known: set[str]) -> list[str]:
+    mistakes = unknown_models(wanted.organisation_quotas or [], "organisation", known)
+    sections: dict[str, Any] = {"models": wanted.models, "people": wanted.people, "teams": wanted.teams}
+    for section, entries in sections.items():
+        for name, fields in entries.items():
+            mistakes += unknown_models(fields.get("quotas", []), f"{section}.{name}", known)
     return mistakes
 
 

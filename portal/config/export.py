@@ -5,6 +5,7 @@ from typing import Any
 import yaml
 
 from portal.config.document import is_plain_text
+from portal.config.quotas import quota_entry
 from portal.config.state import Tree, state
 
 HEAD = "# What Atrium is configured to do. Secrets stored in the database are not in here: {sealed: true} leaves them as they are.\n"
@@ -97,8 +98,7 @@ def _team(entry: Tree) -> Tree:
 
 
 def _quotas(entry: Tree) -> list[Flow]:
-    rows = [(name.split(" "), limit) for name, limit in entry.items()]
-    return [Flow({"metric": metric, "window": window, "limit": limit}) for (metric, window), limit in rows]
+    return [Flow(quota_entry(name, value)) for name, value in entry.items()]
 
 
 def _without_empty(entry: Tree) -> Tree:

@@ -7,21 +7,20 @@ from typing import Any, cast
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from billing.actions.quotas import WINDOWS, QuotaError, check_quota
 from catalog.actions.models import MAX_TOKENS, MAX_WEIGHT, SLUG
 from catalog.actions.providers import MAX_SECRET, VARIABLE
 from catalog.models import Model, Provider
 from catalog.models.models import CAPABILITIES, DATA_CLASSES
 from portal.config.document import BadConfig, parse
 from portal.config.nodes import Node
-from portal.config.wanted import CredentialSource, Wanted, WantedPrice, WantedQuota
+from portal.config.quotas import read_quotas
+from portal.config.wanted import CredentialSource, Wanted, WantedPrice
 from portal.people.models import GlobalRole, Team
 
 Readers = dict[str, Callable[[Node], Any]]
 
 SIMPLE_SLUG = re.compile(r"\A[A-Za-z0-9_-]{1,64}\Z")
 SECTIONS = ("version", "providers", "models", "people", "teams", "organisation")
-MOST_COUNT = 10**15
 
 
 def read(text: str) -> tuple[Wanted, list[str]]:
@@ -38,7 +37,7 @@ def read(text: str) -> tuple[Wanted, list[str]]:
     if version.value != 1 or isinstance(version.value, bool):
         version.wrong("this must be 1")
     nothing = top.below("", None)
-    organisation = _fields(found.get("organisation", nothing), {"quotas": lambda n: _quotas(n, "organisation")})
+    organisation = _fields(found.get("organisation", nothing), {"quotas": lambda n: read_quotas(n, "organisation")})
     wanted = Wanted(
         providers=_named(found.get("providers", nothing), _slug, PROVIDER),
         models=_named(found.get("models", nothing), _model_slug, MODEL),
@@ -202,37 +201,6 @@ def _deployments(node: Node) -> Any:
     return found
 
 
-def _quotas(node: Node, scope: str) -> list[WantedQuota]:
-    found: list[WantedQuota] = []
-    for item in node.items():
-        before = len(node.mistakes)
-        quota = _quota(item, scope)
-        if len(node.mistakes) > before:
-            continue
-        if any((quota["metric"], quota["window"]) == (other["metric"], other["window"]) for other in found):
-            item.wrong(f"there are two limits of {quota['metric']} per {quota['window']}")
-        found.append(quota)
-    return found
-
-
-def _quota(item: Node, scope: str) -> WantedQuota:
-    nodes = item.fields(("metric", "window", "limit"))
-    missing = [name for name in ("metric", "window", "limit") if name not in nodes]
-    if missing and isinstance(item.value, dict):
-        item.wrong(f"{' and '.join(missing)} missing")
-    metric = nodes["metric"].choice(WINDOWS) if "metric" in nodes else ""
-    window = nodes["window"].text() if "window" in nodes else ""
-    capacity = 0
-    if "limit" in nodes:
-        capacity = nodes["limit"].usd() if metric == "usd" else nodes["limit"].whole(0, MOST_COUNT)
-    if metric and window:
-        try:
-            check_quota(scope, metric, window, capacity)
-        except QuotaError as mistake:
-            nodes["window"].wrong(str(mistake))
-    return {"metric": metric, "window": window, "capacity": capacity}
-
-
 CREDENTIAL: Readers = {"env": _variable, "file": _path, "value": _secret, "sealed": _sealed}
 PROVIDER: Readers = {
     "name": _text(empty=False),
@@ -275,12 +243,12 @@ MODEL: Readers = {
     "data_classes": _each(_choice(DATA_CLASSES)),
     "price": _prices,
     "deployments": _deployments,
-    "quotas": lambda node: _quotas(node, "model"),
+    "quotas": lambda node: read_quotas(node, "model"),
 }
 PERSON: Readers = {
     "name": _text(),
     "roles": _each(_choice(GlobalRole.Role.values)),
-    "quotas": lambda node: _quotas(node, "user"),
+    "quotas": lambda node: read_quotas(node, "user"),
 }
 TEAM: Readers = {
     "name": _text(empty=False),
@@ -289,5 +257,5 @@ TEAM: Readers = {
     "leads": _each(_email),
     "members": _each(_email),
     "models": _each(_text(128, empty=False)),
-    "quotas": lambda node: _quotas(node, "team"),
+    "quotas": lambda node: read_quotas(node, "team"),
 }

@@ -10,6 +10,7 @@ from django.utils import timezone
 from billing.models import Quota
 from catalog.models import Credential, Deployment, Model, Price, Provider, TeamModel
 from gateway.money import format_usd
+from portal.config.quotas import model_slugs, quota_tree
 from portal.config.wanted import Wanted
 from portal.people.models import GlobalRole, Membership, Team, User
 
@@ -158,14 +159,14 @@ def _teams(slugs: Collection[str] | None) -> Tree:
 
 
 def _quotas(scope_kind: str, ids: Iterable[str]) -> dict[str, Tree]:
-    """Return for each id its limits as `{"usd month": "50.00", "requests minute": 600}`."""
-    found: dict[str, Tree] = {pk: {} for pk in ids}
+    """Return for each id its limits (see `quota_tree`)."""
+    found: dict[str, list[Quota]] = {pk: [] for pk in ids}
     for part in _batches(list(found)):
-        for row in Quota.objects.filter(scope_kind=scope_kind, scope_id__in=part).order_by("metric", "window"):
-            found[row.scope_id][f"{row.metric} {row.window}"] = (
-                format_usd(row.capacity) if row.metric == Quota.Metric.USD else row.capacity
-            )
-    return found
+        rows = Quota.objects.filter(scope_kind=scope_kind, scope_id__in=part)
+        for row in rows.order_by("metric", "window", "model_id"):
+            found[row.scope_id].append(row)
+    slugs = model_slugs(row for rows in found.values() for row in rows)
+    return {pk: quota_tree(rows, slugs) for pk, rows in found.items()}
 
 
 def _batches(items: list[str], size: int = 500) -> Iterable[list[str]]:

@@ -47,11 +47,14 @@ class WantedDeployment(TypedDict):
 
 
 class WantedQuota(TypedDict):
-    """`capacity` is nano-USD for `usd`, a count otherwise."""
+    """`capacity` is nano-USD for `usd`, a count otherwise; `model` and `step_down` are slugs, "" for none."""
 
     metric: str
     window: str
     capacity: int
+    model: str
+    step_down: str
+    notify: list[int]
 
 
 class WantedModel(TypedDict, total=False):

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from billing.actions.quotas import LARGEST
 from billing.models import Quota
+from billing.quota_rules import LARGEST
 from catalog.access import usable_by
 from catalog.models import Model
 from portal.keys.models import Key

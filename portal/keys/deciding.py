@@ -21,8 +21,8 @@ def objection(viewer: Viewer, request: KeyRequest, amount: int | None) -> str:
         return "You asked for this yourself, so somebody else decides."
     if viewer.allows("requests.decide_all"):
         return ""
-    if request.kind == KeyRequest.Kind.BUDGET and request.quota is not None:
-        if request.quota.metric == Quota.Metric.USD and viewer.allows("requests.decide_budget"):
+    if request.kind == KeyRequest.Kind.BUDGET:
+        if request.metric == Quota.Metric.USD and viewer.allows("requests.decide_budget"):
             return ""
         return objection_to_lead(viewer, request) or objection_to_amount(request.quota, request.team_id, amount)
     if request.model is not None and request.model.tier == Model.Tier.HIGH_RISK:
@@ -34,8 +34,10 @@ def objection_to_lead(viewer: Viewer, request: KeyRequest) -> str:
     return "" if viewer.leads(request.team_id) else f"This is for the lead of {request.team.name}."
 
 
-def objection_to_amount(quota: Quota, team_id: str, amount: int | None) -> str:
+def objection_to_amount(quota: Quota | None, team_id: str, amount: int | None) -> str:
     """Return why a lead of the team may not add `amount` to `quota`."""
+    if quota is None:
+        return ""  # it was removed: what is left is to deny
     if not belongs_to_team(quota, team_id):
         return "This limit is not the team's alone: finance or a platform admin decides."
     if quota.metric == Quota.Metric.USD and (amount or 0) > lead_maximum():

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from portal.keys.models import KeySecret
+from portal.keys.models import Key, KeySecret
 
 
 def key_labels(ids: Iterable[str]) -> dict[str, str]:
@@ -12,3 +12,8 @@ def key_labels(ids: Iterable[str]) -> dict[str, str]:
     for secret in rows.only("prefix", "last4", "key__name"):
         labels[secret.key_id] = f"{secret.key.name} · {secret.prefix[:4]}…{secret.last4}"
     return labels
+
+
+def key_teams(ids: Iterable[str]) -> dict[str, str]:
+    """Return team id by key id."""
+    return dict(Key.objects.filter(pk__in=list(ids)).values_list("pk", "team_id"))

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from billing.actions.quotas import QuotaError, check_quota
 from billing.models import Quota
+from billing.quota_rules import QuotaError, check_quota
 from catalog.access import usable_by
 from catalog.models import Model
 from gateway.money import format_usd
@@ -105,7 +105,7 @@ def check_limits(team: Team, limits: Sequence[Limit]) -> None:
     """Refuse limits that are unknown, repeated, or above the team's for the same metric and window."""
     caps = {
         (quota.metric, quota.window): quota.capacity
-        for quota in Quota.objects.filter(scope_kind="team", scope_id=team.pk)
+        for quota in Quota.objects.filter(scope_kind="team", scope_id=team.pk, model_id="")
     }
     seen: set[tuple[str, str]] = set()
     for metric, window, capacity in limits:

@@ -138,6 +138,8 @@ def check_still_makes_sense(row: KeyRequest) -> None:
         why = f"{row.team.name} is blocked."
     elif row.key is not None and row.key.state(timezone.now()) in {"revoked", "expired"}:
         why = f"The key {row.key} is {row.key.state(timezone.now())}."
+    elif row.kind == KeyRequest.Kind.BUDGET and row.quota is None:
+        why = "The limit was removed, so there is nothing to raise."
     if why:
         raise Refused("Nothing was decided.", why, "Deny the request.", code="moot")
 

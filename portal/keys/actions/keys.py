@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from billing.actions.quotas import set_quota
+from billing.actions.quotas import set_key_quota
 from catalog.models import Model
 from gateway.money import format_usd
 from portal.keys import rules
@@ -119,7 +119,7 @@ def check_minter(actor: Actor, owner: User, team: Team, kind: str, application: 
 def set_limits(actor: Actor, key: Key, limits: Sequence[Limit]) -> None:
     """Write each limit as a quota of the key."""
     for metric, window, capacity in limits:
-        set_quota(actor=actor, scope_kind="key", scope_id=key.pk, metric=metric, window=window, capacity=capacity)
+        set_key_quota(actor=actor, key_id=key.pk, metric=metric, window=window, capacity=capacity)
 
 
 def described(key: Key, models: Iterable[Model] | None, limits: Sequence[Limit]) -> dict[str, Any]:

@@ -106,8 +106,10 @@ def narrow_limits(actor: Actor, key: Key, limits: Sequence[Limit], trail: Trail)
 
 
 def limits_of(key: Key) -> "list[Quota]":
-    """Return the limits of the key itself."""
-    return list(Quota.objects.filter(scope_kind=Quota.Scope.KEY, scope_id=key.pk).order_by("metric", "window"))
+    """Return the limits of the key itself, over all models."""
+    return list(
+        Quota.objects.filter(scope_kind=Quota.Scope.KEY, scope_id=key.pk, model_id="").order_by("metric", "window")
+    )
 
 
 def shown(limits: dict[tuple[str, str], int]) -> dict[str, Any]:

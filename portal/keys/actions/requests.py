@@ -55,6 +55,7 @@ def ask(
         refuse_twins(viewer, kind, team, model, key, quota)
         request = KeyRequest.objects.create(
             kind=kind, requester=viewer.user, team=team, key=key, model=model, quota=quota, amount=amount,
+            metric=quota.metric if quota else "", window=quota.window if quota else "",
             reason=reason, until=until, refused_request_id=refused_request_id[:40],
         )  # fmt: skip
         trail.target, trail.after = request, described(request)
@@ -149,18 +150,17 @@ def deciders(request: KeyRequest) -> list[User]:
 
 def wish(request: KeyRequest) -> str:
     """Say in a few words what is asked for: `Chat small`, `$20.00 more per month`."""
-    quota, model = request.quota, request.model
-    if quota is None:
-        return model.display_name if model else ""
-    return f"{rules.in_words(quota.metric, request.amount or 0)} more {rules.window_words(quota.window)}"
+    if request.model is not None:
+        return request.model.display_name
+    return f"{rules.in_words(request.metric, request.amount or 0)} more {rules.window_words(request.window)}"
 
 
 def granted_words(request: KeyRequest) -> str:
     """Say what was granted, where that is less than the wish; empty for models and for what was not approved."""
     decision = getattr(request, "decision", None)
-    if request.quota is None or decision is None or decision.amount is None:
+    if request.kind == Kind.MODEL or decision is None or decision.amount is None:
         return ""
-    return f"{rules.in_words(request.quota.metric, decision.amount)} more {rules.window_words(request.quota.window)}"
+    return f"{rules.in_words(request.metric, decision.amount)} more {rules.window_words(request.window)}"
 
 
 def described(request: KeyRequest) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from billing.actions.quotas import QuotaError
+from billing.quota_rules import QuotaError
 from portal.keys.refusal import Refused
 from portal.people.access import requires
 from portal.people.permissions import PUBLIC

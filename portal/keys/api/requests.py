@@ -26,7 +26,7 @@ def answer(request_id: str) -> Response:
 def amount_of(request: KeyRequest, wanted: dict[str, Any]) -> int | None:
     """Read the amount in the unit of the request's limit."""
     text = wanted.get("amount")
-    return amount_in(request.quota.metric, text, "amount") if text is not None and request.quota else None
+    return amount_in(request.metric, text, "amount") if text is not None and request.metric else None
 
 
 class RequestList(ApiView):

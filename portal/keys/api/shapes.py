@@ -132,8 +132,8 @@ class DecisionOut(serializers.ModelSerializer[Approval]):
 
     @extend_schema_field(serializers.CharField(allow_null=True))
     def get_amount(self, approval: Approval) -> str | None:
-        quota = approval.request.quota
-        return amount_text(quota.metric, approval.amount) if quota else None
+        metric = approval.request.metric
+        return amount_text(metric, approval.amount) if metric else None
 
 
 class RequestOut(serializers.ModelSerializer[KeyRequest]):
@@ -154,7 +154,7 @@ class RequestOut(serializers.ModelSerializer[KeyRequest]):
 
     @extend_schema_field(serializers.CharField(allow_null=True))
     def get_amount(self, request: KeyRequest) -> str | None:
-        return amount_text(request.quota.metric, request.amount) if request.quota else None
+        return amount_text(request.metric, request.amount) if request.metric else None
 
 
 class RequestIn(StrictSerializer):

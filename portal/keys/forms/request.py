@@ -108,11 +108,11 @@ class EditForm(DaysForm):
     def __init__(self, *args: Any, request: KeyRequest, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._request = request
-        if request.quota is None:
+        if not request.metric:
             del self.fields["amount"]
 
     def clean_amount(self) -> int:
-        return read_wish(self._request.quota.metric if self._request.quota else "usd", self.cleaned_data["amount"])
+        return read_wish(self._request.metric, self.cleaned_data["amount"])
 
     def wanted(self) -> dict[str, Any]:
         """Return what the action takes."""
@@ -144,13 +144,13 @@ class DecideForm(DaysForm):
         self._request = request
         self.fields["until"].help_text = "That day, or an earlier one."
         self.fields["until"].widget.attrs["max"] = request.until.date().isoformat()
-        if request.quota is None:
+        if not request.metric:
             del self.fields["amount"]
         else:
             self.fields["amount"].help_text = "That much, or less."
 
     def clean_amount(self) -> int:
-        return read_wish(self._request.quota.metric if self._request.quota else "usd", self.cleaned_data["amount"])
+        return read_wish(self._request.metric, self.cleaned_data["amount"])
 
     def approves(self) -> bool:
         return bool(self.cleaned_data["decision"] == "approve")
@@ -170,17 +170,17 @@ def until_or_kept(day: date, kept: datetime) -> datetime:
     return kept if day == kept.date() else last_instant(day)
 
 
-def amount_text(quota: Quota | None, amount: int | None) -> str:
+def amount_text(metric: str, amount: int | None) -> str:
     """Write an amount as a form shows it."""
-    if quota is None or amount is None:
+    if amount is None:
         return ""
-    return format_usd(amount) if quota.metric == Quota.Metric.USD else str(amount)
+    return format_usd(amount) if metric == Quota.Metric.USD else str(amount)
 
 
 def present_values(request: KeyRequest) -> dict[str, Any]:
     """Return what the forms that edit or decide begin with."""
     return {
-        "amount": amount_text(request.quota, request.amount),
+        "amount": amount_text(request.metric, request.amount),
         "reason": request.reason,
         "until": request.until.date(),
         "version": request.version,

@@ -27,7 +27,7 @@ class RequestQuerySet(models.QuerySet["KeyRequest"]):
             return others
         mine = models.Q(team_id__in=viewer.led_team_ids)
         if viewer.allows("requests.decide_budget"):
-            mine |= models.Q(kind=KeyRequest.Kind.BUDGET, quota__metric="usd")
+            mine |= models.Q(kind=KeyRequest.Kind.BUDGET, metric="usd")
         return others.filter(mine)
 
     def for_list(self) -> Self:
@@ -63,7 +63,13 @@ class KeyRequest(models.Model):
     team = models.ForeignKey("people.Team", on_delete=models.CASCADE, related_name="requests")
     key = models.ForeignKey("keys.Key", null=True, blank=True, on_delete=models.CASCADE, related_name="requests")
     model = models.ForeignKey("catalog.Model", null=True, blank=True, on_delete=models.CASCADE, related_name="requests")
-    quota = models.ForeignKey("billing.Quota", null=True, blank=True, on_delete=models.CASCADE, related_name="requests")
+    quota = models.ForeignKey(
+        "billing.Quota", null=True, blank=True, on_delete=models.SET_NULL, related_name="requests"
+    )
+    metric = models.CharField(
+        max_length=16, blank=True
+    )  # of the quota: the request says what was asked once it is gone
+    window = models.CharField(max_length=16, blank=True)
     amount = models.BigIntegerField(null=True, blank=True)  # nano-USD where the quota counts money, else a count
     reason = models.TextField(max_length=2000)
     until = models.DateTimeField()
@@ -83,7 +89,7 @@ class KeyRequest(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(kind="model", model__isnull=False)
-                | models.Q(kind="budget", quota__isnull=False, amount__gt=0),
+                | models.Q(kind="budget", amount__gt=0) & ~models.Q(metric=""),
                 name="request_names_its_object",
             )
         ]

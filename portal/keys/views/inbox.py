@@ -52,7 +52,7 @@ def decide(request: HttpRequest, request_id: str) -> HttpResponse:
         "form": form,
         "dossier": dossier_of(row),
         "objection": objection(viewer, row, row.amount),
-        "is_money": row.quota is not None and row.quota.metric == "usd",
+        "is_money": row.metric == "usd",
     }
     return render(request, "keys/inbox_decide.html", context, status=422 if form.errors else 200)
 

@@ -98,7 +98,15 @@ ONE_MISTAKE = [
             ),
             ('{metric: usd, window: month, limit: "$5"}', '.limit: "$5" is not an amount'),
             ("{metric: usd, window: month, limit: true}", ".limit: an amount must be"),
-            ("{metric: usd, window: minute, limit: 5}", '.window: Money (USD) cannot be limited by "minute"'),
+            ("{metric: usd, window: fortnight, limit: 5}", '.window: Money (USD) cannot be limited by "fortnight"'),
+            (
+                "{metric: concurrent, window: day, limit: 5}",
+                '.window: Calls at once cannot be limited by "day"; use one of total',
+            ),
+            ("{metric: usd, window: day, limit: 5, model: m}", '.model: there is no model "m"'),
+            ("{metric: usd, window: day, limit: 5, step_down: m}", '.step_down: there is no model "m"'),
+            ("{metric: usd, window: day, limit: 5, notify: [101]}", ".notify[0]: 101 is not between 1 and 100"),
+            ("{metric: usd, window: second, limit: 5, notify: [50]}", ".notify: A limit of calls at once"),
             ('{metric: requests, window: minute, limit: "600"}', ".limit: this must be a whole number"),
             ("{metric: requests, window: minute, limit: -1}", ".limit: -1 is not between"),
             ("{metric: euros, window: month, limit: 5}", '.metric: "euros" is not one of usd'),
@@ -109,6 +117,10 @@ ONE_MISTAKE = [
     (
         "version: 1\nteams: {a: {quotas: [{metric: usd, window: month, limit: 5}, {metric: usd, window: month, limit: 6}]}}",
         "teams.a.quotas[1]: there are two limits of usd per month",
+    ),
+    (
+        "version: 1\norganisation: {quotas: [{metric: usd, window: month, limit: 5, model: m}]}",
+        "organisation.quotas[0].window: What everybody does with one model is the limit of that model",
     ),
     *(
         (f"version: 1\nmodels: {{a: {{context_tokens: 5, price: {price}}}}}", f"models.a.price{words}")

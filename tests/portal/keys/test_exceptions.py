@@ -6,6 +6,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from billing.actions.quotas import remove_quota
 from billing.models import Quota, QuotaExtra, RollupDay
 from catalog.models import Model, ModelGrant
 from portal.keys.actions.decisions import approve, deny
@@ -17,7 +18,7 @@ from portal.people.models import AuditEvent, Change, GlobalRole, Membership, Tea
 from tests.factories.billing import QuotaFactory
 from tests.factories.catalog import ServedModelFactory
 from tests.factories.keys import asked_for_model, in_days, member_of, minted, team_with
-from tests.factories.people import acting, person_as
+from tests.factories.people import SYSTEM, acting, person_as
 from tests.portal.keys.pages import signed_in, text
 
 pytestmark = pytest.mark.django_db
@@ -354,3 +355,19 @@ def test_lists_ask_a_fixed_number_of_queries(team: Team, lead: User, django_asse
     client = signed_in(lead)
     with django_assert_max_num_queries(12):
         assert len(client.get(reverse("keys-inbox-list")).context["rows"]) == 12
+
+
+def test_a_request_outlives_the_limit_that_it_was_about(team: Team, member: User, lead: User, budget: Quota) -> None:
+    waiting = asked_for_budget(member, team, budget)
+    done = asked_for_budget(lead, team, budget)
+    approve(actor=acting(person_as("finance")), request=done, version=1)
+    remove_quota(actor=SYSTEM, quota=budget)
+    for row in (waiting, done):
+        page = text(signed_in(row.requester).get(f"/requests/{row.pk}"))
+        assert "$20.00 more per month" in page
+    assert "$20.00 more per month" in text(signed_in(lead).get(f"/inbox/{waiting.pk}"))
+    with pytest.raises(Refused, match="The limit was removed"):
+        approve(actor=acting(lead), request=waiting, version=1)
+    deny(actor=acting(lead), request=waiting, version=1, words="There is no such limit any more.")
+    assert KeyRequest.objects.get(pk=done.pk).status == "approved"
+    assert signed_in(lead).get("/requests?whose=all").status_code == 200
