@@ -120,6 +120,8 @@ class QuotaPolicy:
 
     def capacity_at(self, now: float) -> int:
         """Return the capacity in force at `now` (epoch s), approved extras included."""
+        if not self.extras:
+            return self.capacity
         return self.capacity + sum(e.amount for e in self.extras if e.starts <= now < e.until)
 
 

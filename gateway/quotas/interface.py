@@ -28,14 +28,15 @@ class Reservation:
     remaining: dict[str, "Remaining"] = field(default_factory=dict)  # by metric, the tightest
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Remaining:
-    """What is left of one quota, and when (epoch s) its window ends."""
+    """What is left of one quota, and when (epoch s) its window ends and began."""
 
     quota: QuotaPolicy
     limit: int
     left: int
     resets_at: float
+    starts_at: int = 0
 
 
 class MoneyStore(Protocol):
@@ -66,14 +67,24 @@ class Granted:
 
 
 class RateStore(Protocol):
-    """Counters of fixed windows and gauges of concurrency: exact while the store keeps its memory."""
+    """Counters of fixed windows and gauges of concurrency: exact while the store keeps its memory.
+
+    Neither taking nor giving back suspends while the slices in hand suffice.
+    """
 
     async def take(self, asks: Sequence[tuple[QuotaPolicy, int]], now: float) -> "list[Remaining] | Remaining":
-        """Take each amount, all or none. A single `Remaining` names the quota that did not allow it."""
+        """Take each amount, all or none; each quota is named once. An amount of 0 is always granted.
+
+        Returns what is left of each, in order; a single `Remaining` names the quota that did not allow it.
+        """
         ...
 
     async def give_back(self, asks: Sequence[tuple[QuotaPolicy, int, int]], now: float) -> None:
-        """Return amounts to the windows (start, epoch s) they were taken from."""
+        """Return amounts to the windows (`Remaining.starts_at`) they were taken from; a negative amount was used beyond."""
+        ...
+
+    async def recall(self, quota_ids: set[str]) -> None:
+        """Let go of what is free of quotas that were edited, so that a lowered limit holds at once."""
         ...
 
     async def peek(self, quotas: Sequence[QuotaPolicy], now: float) -> list[Remaining]:

@@ -60,4 +60,4 @@ class MemoryMoneyStore:
         key = quota.id, period
         capacity = quota.capacity_at(now)
         left = capacity - self._held.get(key, 0) - self._spent.get(key, 0)
-        return Remaining(quota, capacity, max(0, left), float(end))
+        return Remaining(quota, capacity, max(0, left), float(end), period)

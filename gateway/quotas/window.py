@@ -27,7 +27,9 @@ def bounds(window: Window, now: float, time_zone: str) -> tuple[int, int]:
 
 
 def bounds_of(quota: QuotaPolicy, now: float, billing_time_zone: str) -> tuple[int, int]:
-    """Return the window of `quota` at `now`: money's in the billing time zone, a rate's in UTC."""
+    """Return the window of `quota` at `now`: money's in the billing time zone, a rate's in UTC. A gauge has none."""
+    if quota.metric == "concurrent":
+        return 0, UNSET
     return bounds(quota.window, now, billing_time_zone if quota.metric == "usd" else "UTC")
 
 
@@ -49,6 +51,11 @@ def _midnight(day: date, time_zone: str) -> int:
 def _next_month(day: date, months: int) -> date:
     count = day.year * 12 + day.month - 1 + months
     return date(count // 12, count % 12 + 1, 1)
+
+
+def rate_bounds(quota: QuotaPolicy, now: float) -> tuple[int, int]:
+    """Return the window of a rate or a gauge at `now`."""
+    return bounds_of(quota, now, "UTC")
 
 
 _FIRST: dict[str, Callable[[date], date]] = {

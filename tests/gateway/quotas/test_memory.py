@@ -44,7 +44,7 @@ async def test_a_call_belongs_to_the_period_it_was_reserved_in() -> None:
     assert (await store.peek([TEAM]))[0].left == 100
     assert store.spent("team") == 70
     clock.now = DECEMBER - 1.0
-    assert (await store.peek([TEAM]))[0] == Remaining(TEAM, 100, 30, float(DECEMBER))
+    assert (await store.peek([TEAM]))[0] == Remaining(TEAM, 100, 30, float(DECEMBER), NOVEMBER)
 
 
 async def test_an_overrun_is_debt_that_blocks() -> None:

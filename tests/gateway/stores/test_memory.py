@@ -13,15 +13,17 @@ places = quota("q3", "concurrent", 2)
 async def test_the_last_request_fits_and_the_next_does_not() -> None:
     store: RateStore = MemoryRateStore()
     for left in range(9, -1, -1):
-        assert await store.take([(requests, 1)], NOW) == [Remaining(requests, 10, left, 1_800_000_060.0)]
-    assert await store.take([(requests, 1)], NOW) == Remaining(requests, 10, 0, 1_800_000_060.0)
-    assert await store.take([(requests, 1)], 1_800_000_060.0) == [Remaining(requests, 10, 9, 1_800_000_120.0)]
+        assert await store.take([(requests, 1)], NOW) == [Remaining(requests, 10, left, 1_800_000_060.0, 1_800_000_000)]
+    assert await store.take([(requests, 1)], NOW) == Remaining(requests, 10, 0, 1_800_000_060.0, 1_800_000_000)
+    assert await store.take([(requests, 1)], 1_800_000_060.0) == [
+        Remaining(requests, 10, 9, 1_800_000_120.0, 1_800_000_060)
+    ]
 
 
 async def test_all_or_none() -> None:
     store = MemoryRateStore()
     refused = await store.take([(requests, 1), (tokens, 1001)], NOW)
-    assert refused == Remaining(tokens, 1000, 1000, 1_800_000_060.0)
+    assert refused == Remaining(tokens, 1000, 1000, 1_800_000_060.0, 1_800_000_000)
     assert [item.left for item in await store.peek([requests, tokens], NOW)] == [10, 1000]
 
 
@@ -54,7 +56,7 @@ async def test_concurrency_is_a_gauge_that_knows_no_window() -> None:
     store = MemoryRateStore()
     await store.take([(places, 1)], NOW)
     await store.take([(places, 1)], NOW)
-    assert await store.take([(places, 1)], NOW + 3600) == Remaining(places, 2, 0, NOW + 3601)
+    assert await store.take([(places, 1)], NOW + 3600) == Remaining(places, 2, 0, NOW + 3601, 0)
     await store.give_back([(places, 0, 1)], NOW + 3600)
     assert isinstance(await store.take([(places, 1)], NOW + 3600), list)
 
@@ -64,7 +66,7 @@ async def test_an_approved_extra_counts_while_it_is_in_force() -> None:
     extended = quota("q4", capacity=1, extras=(QuotaExtra(2, NOW, NOW + 10),))
     for _ in range(3):
         assert isinstance(await store.take([(extended, 1)], NOW), list)
-    assert await store.take([(extended, 1)], NOW + 10) == Remaining(extended, 1, 0, 1_800_000_060.0)
+    assert await store.take([(extended, 1)], NOW + 10) == Remaining(extended, 1, 0, 1_800_000_060.0, 1_800_000_000)
 
 
 async def test_a_call_with_an_older_clock_does_not_reset_the_window() -> None:
@@ -79,14 +81,14 @@ async def test_ended_windows_are_forgotten() -> None:
     second = quota("q5", window="second")
     for step in range(5000):
         await store.take([(second, 1)], NOW + step)
-    assert len(store._used) == len(store._ends) <= 62
+    await store.give_back([(second, int(NOW), 1)], NOW + 5000)
+    assert (await store.peek([second], NOW))[0].left == 10, "the first window is not remembered"
+    await store.give_back([(second, int(NOW + 4990), 1)], NOW + 5000)
+    assert (await store.peek([second], NOW + 4991))[0].left == 9
 
 
-async def test_a_share_is_conservative_but_never_nothing() -> None:
-    store = MemoryRateStore(share=4)
-    assert [item.limit for item in await store.peek([requests, tokens, places, quota("q6", capacity=0)], NOW)] == [
-        2,
-        250,
-        1,
-        0,
-    ]
+async def test_a_lowered_limit_holds_at_the_next_call() -> None:
+    store = MemoryRateStore()
+    await store.take([(requests, 5)], NOW)
+    assert isinstance(await store.take([(quota(capacity=5), 1)], NOW), Remaining)
+    assert isinstance(await store.take([(quota(capacity=6), 1)], NOW), list)

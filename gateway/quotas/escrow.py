@@ -1,0 +1,236 @@
+"""Escrow: the slices of capacity that one process holds, and hands out from memory. Pure: no I/O, no clock of its own.
+
+A *slice* is this process's part of one window of one quota. The authoritative store never grants when what is counted
+and leased would pass the capacity; the process never hands out more than its slice. So nobody passes a limit, and as
+long as the slice suffices nobody is asked.
+"""
+
+import heapq
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from gateway.quotas.interface import Remaining
+from gateway.snapshot import UNSET, QuotaPolicy
+
+Slot = tuple[str, int]  # quota id, start of the window (epoch s)
+Bounds = Callable[[QuotaPolicy, float], tuple[int, int]]
+
+SLICE_OF_REMAINDER = 16  # the most that is leased beyond need, so that slices shrink with what is left
+SPARE_CALLS = 20  # a slice is topped up for about this many calls of the same size,
+USE_S = 1.0  # or for what was used in this long
+WANTED_S = 2.0  # how long a store remembers that somebody was not served
+PLACE_S = 1.0  # a place may become free at any time: say "in a second"
+_LATE_S = 60  # a lapsed slice is kept this long after its window, for what is given back late
+
+
+class Ask(NamedTuple):
+    """A process asks the store for `need` of a window, whose capacity it knows."""
+
+    quota_id: str
+    period: int
+    capacity: int
+    need: int
+    spare: int = 0  # up to this much more, as long as plenty is left: saves the next trip
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a store says of one window, after it granted. `settled` never comes back; `leased` is out with all processes."""
+
+    settled: int
+    leased: int
+    granted: int
+
+
+@dataclass(slots=True, eq=False)
+class Slice:
+    """What this process holds of one window of one quota. `reserved` of `leased` is promised or spent."""
+
+    quota: QuotaPolicy
+    start: int
+    end: int
+    capacity: int = 0
+    until: float = 0.0  # from here on (epoch s), window or capacity are another
+    leased: int = 0
+    reserved: int = 0
+    elsewhere: int = 0  # settled, or leased to others, when the store was last asked
+    settled: int = 0
+    low: int = -1  # with less than this free, it is topped up before it runs dry
+    lot: int = 0  # what was granted last
+    taken: int = 0  # ever, in and out: how busy this slice is
+    taken_then: int = 0
+    granted_at: float = 0.0  # monotonic
+    idle_since: float = 0.0  # monotonic
+    wanted_since: float = 0.0  # monotonic: since when the store has too little,
+    refused_at: float = -WANTED_S  # when it said so last,
+    refused_need: int = 0  # and how little was asked of it
+
+    @property
+    def slot(self) -> Slot:
+        return self.quota.id, self.start
+
+    @property
+    def free(self) -> int:
+        return self.leased - self.reserved
+
+    def remaining(self, now: float) -> Remaining:
+        """Say what is left of the quota as far as this process knows."""
+        left = self.capacity - self.elsewhere - self.reserved
+        resets_at = now + PLACE_S if self.quota.metric == "concurrent" else float(self.end)
+        return Remaining(self.quota, self.capacity, left if left > 0 else 0, resets_at, self.start)
+
+    def spare(self, need: int, at: float) -> int:
+        """Return how much beyond `need` is worth asking for, by recent use. `at` is monotonic."""
+        used = (self.taken - self.taken_then) / max(at - self.granted_at, 0.05) * USE_S
+        return max(SPARE_CALLS * need, int(used), self.lot // 2)
+
+    def refused(self, need: int, at: float) -> None:
+        """Note that the store had too little."""
+        if at - self.refused_at > WANTED_S:
+            self.wanted_since = at
+        self.refused_at, self.refused_need = at, need
+
+    def granted(self, standing: Standing, at: float) -> None:
+        """Take in what the store granted."""
+        self.leased += standing.granted
+        self.settled = standing.settled
+        self.elsewhere = standing.settled + standing.leased - self.leased
+        self.low = self.free // 2 if standing.granted else -1
+        self.lot = standing.granted
+        self.taken_then, self.granted_at, self.idle_since = self.taken, at, at
+
+
+class Escrow:
+    """All slices of one process. Every method is one step of the event loop: nothing comes between check and take."""
+
+    def __init__(self, bounds: Bounds, *, lapses: bool) -> None:
+        """`bounds` gives the window of a quota at a time. `lapses`: what is left of an ended window is simply forgotten."""
+        self._bounds = bounds
+        self._lapses = lapses
+        self._current: dict[str, Slice] = {}  # by quota
+        self._ends: list[tuple[int, Slot]] = []
+        self.slices: dict[Slot, Slice] = {}
+        self.thin: set[Slot] = set()  # soon dry: to be topped up
+        self.owed: dict[Slot, int] = {}  # lowered here, and not yet in the store
+
+    def take(self, asks: Sequence[tuple[QuotaPolicy, int]], now: float) -> list[Remaining] | None:
+        """Take each amount, or nothing at all (None) if a slice does not suffice. An amount of 0 always fits."""
+        parts, current = [], self._current
+        for quota, need in asks:
+            part = current.get(quota.id)
+            if part is None or part.quota is not quota or now >= part.until or now < part.start:
+                part = self.slice_of(quota, now)
+            if need > part.leased - part.reserved and need > 0:
+                return None
+            parts.append((part, need))
+        left = []
+        for part, need in parts:
+            part.reserved += need
+            part.taken += need
+            if part.leased - part.reserved < part.low:
+                part.low = -1
+                self.thin.add((part.quota.id, part.start))
+            left.append(part.remaining(now))
+        return left
+
+    def tight(self, asks: Sequence[tuple[QuotaPolicy, int]], now: float) -> Slice:
+        """Return the slice that did not suffice for `asks`."""
+        parts = [(self.slice_of(quota, now), need) for quota, need in asks]
+        return next(part for part, need in parts if need > part.free and need > 0)
+
+    def free(self, slot: Slot, amount: int) -> Slice | None:
+        """Put back what was taken and not used; a negative amount was used beyond. None: its window is forgotten."""
+        part = self.slices.get(slot)
+        if part is not None:
+            rest = part.reserved - amount
+            part.reserved = rest if rest > 0 else 0
+        return part
+
+    def slice_of(self, quota: QuotaPolicy, now: float) -> Slice:
+        """Return the slice of the window that `now` is in, under the capacity of now. A lowered one recalls what is free."""
+        start, end = self._bounds(quota, now)
+        part = self.slices.get((quota.id, start))
+        if part is None:
+            part = self.slices[quota.id, start] = Slice(quota, start, end)
+            if self._lapses and end < UNSET:
+                self.forget(now)
+                heapq.heappush(self._ends, (end, part.slot))
+        capacity = quota.capacity_at(now)
+        if capacity < part.capacity:
+            self.lower([part])
+        edges = (edge for extra in quota.extras for edge in (extra.starts, extra.until) if edge > now)
+        part.quota, part.capacity, part.until = quota, capacity, min((end, *edges))
+        self._current[quota.id] = part
+        return part
+
+    def lower(self, parts: Iterable[Slice]) -> None:
+        """Let go of what is free: here first, in the store second (`owed`)."""
+        for part in parts:
+            if part.free > 0:
+                self.owed[part.slot] = self.owed.get(part.slot, 0) + part.free
+                part.leased, part.low = part.reserved, -1
+
+    def wanted(self, slots: Collection[Slot]) -> list[Slice]:
+        """Return the slices of `slots` that have something free."""
+        return [part for slot in slots if (part := self.slices.get(slot)) is not None and part.free > 0]
+
+    def idle(self, at: float, idle_s: float) -> list[Slice]:
+        """Return the slices that nothing was taken of for `idle_s`, and forget those that hold nothing. `at` is monotonic."""
+        found = []
+        for part in tuple(self.slices.values()):
+            if part.taken != part.taken_then:
+                part.taken_then, part.granted_at, part.idle_since = part.taken, at, at
+            elif at - part.idle_since >= idle_s:
+                found.append(part)
+                if part.leased == 0 and part.reserved == 0 and part.slot not in self.owed:
+                    self._drop(part)
+        return found
+
+    def forget(self, now: float) -> None:
+        """Let slices of ended windows lapse."""
+        while self._ends and self._ends[0][0] + _LATE_S <= now:
+            part = self.slices.get(heapq.heappop(self._ends)[1])
+            if part is not None:
+                self.owed.pop(part.slot, None)
+                self._drop(part)
+
+    def _drop(self, part: Slice) -> None:
+        del self.slices[part.slot]
+        if self._current.get(part.quota.id) is part:
+            del self._current[part.quota.id]
+
+
+@dataclass(slots=True)
+class Account:
+    """What a store keeps of one window. `out`: counted and leased, over all processes; `wanted`: somebody waits for it."""
+
+    out: int
+    wanted: bool = False
+    granted: int = 0
+
+
+def decide(bids: Sequence[Sequence[Ask]], accounts: dict[Slot, Account]) -> list[Ask | None]:
+    """Grant bids in order, each all or none, into `accounts`; returns of each bid the ask that did not fit, or None.
+
+    Then the spare is granted: at most a sixteenth of what is left, and none where anybody waits. Asks of windows that
+    have no account are not limited.
+    """
+    refused: list[Ask | None] = []
+    for bid in bids:
+        known = [(ask, accounts[ask.quota_id, ask.period]) for ask in bid if (ask.quota_id, ask.period) in accounts]
+        tight = next((ask for ask, account in known if ask.need > 0 and account.out + ask.need > ask.capacity), None)
+        refused.append(tight)
+        for ask, account in known:
+            if tight is None:
+                account.out += ask.need
+                account.granted += ask.need
+            elif ask is tight:
+                account.wanted = True
+    for ask in (ask for bid in bids for ask in bid if ask.spare):
+        account_ = accounts.get((ask.quota_id, ask.period))
+        if account_ is not None and not account_.wanted:
+            spare = max(0, min(ask.spare, (ask.capacity - account_.out) // SLICE_OF_REMAINDER))
+            account_.out += spare
+            account_.granted += spare
+    return refused
