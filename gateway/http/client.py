@@ -36,6 +36,7 @@ class HttpUpstream:
         self._dialler = Dialler(tls or ssl.create_default_context(), self._resolver)
         self._pools: dict[Settings, Pool] = {}
         self._sweeper: asyncio.TimerHandle | None = None
+        self._closed = False
 
     async def open(self, request: UpstreamRequest) -> UpstreamResponse:
         """See `gateway.upstream.Upstream.open`. Other times than that of connecting are the caller's to watch."""
@@ -45,6 +46,8 @@ class HttpUpstream:
             head = request_head(target, request.headers, len(body))
         except ValueError as error:
             raise failures.unreachable(deployment) from error
+        if self._closed:
+            raise failures.unreachable(deployment)
         pool = self._pool(deployment, target.origin)
         connection = pool.take(asyncio.get_running_loop().time())
         if connection is None:
@@ -52,7 +55,7 @@ class HttpUpstream:
         exchange = Exchange(connection, deployment.provider)
         try:
             if len(body) <= LARGE_BODY:
-                connection.begin(exchange, head, body)
+                connection.begin(exchange, head + body)
             else:
                 await connection.begin_large(exchange, head, body)
             await exchange.head()
@@ -62,7 +65,8 @@ class HttpUpstream:
             raise
 
     async def close(self) -> None:
-        """Close every connection. Idempotent."""
+        """Close every connection; none is made any more. Idempotent."""
+        self._closed = True
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from gateway.http.connection import Connection
 
 KEEP_ALIVE_S = 30.0
-TRUSTED_S = 1.0  # a connection that was idle for longer is looked at before it is used
 
 
 class BusyError(Exception):
@@ -44,7 +43,7 @@ class Pool:
         """Return an idle connection, None if there is none. `now` is the loop's time."""
         while self._idle:
             connection = self._idle.pop()
-            if now - connection.idle_since < TRUSTED_S or connection.quiet():
+            if connection.usable(now):
                 return connection
             connection.abort()
         return None
@@ -70,10 +69,9 @@ class Pool:
 
     def put(self, connection: Connection) -> None:
         """Take a connection back: for who waits longest, else it becomes idle."""
-        waiter = self._next_waiter()
         if self._closed:
             connection.abort()
-        elif waiter is not None:
+        elif (waiter := self._next_waiter()) is not None:
             waiter.set_result(connection)
         else:
             connection.idle_since = asyncio.get_running_loop().time()
@@ -90,7 +88,7 @@ class Pool:
     def sweep(self, now: float) -> None:
         """Close what was idle for too long."""
         while self._idle and now - self._idle[0].idle_since >= KEEP_ALIVE_S:
-            self._idle[0].abort()
+            self._idle.pop(0).abort()
 
     def close(self) -> None:
         """Close every connection, those in use too. Idempotent."""
