@@ -7,6 +7,7 @@ from gateway.arrival import serve
 from gateway.encodings import too_large
 from gateway.endpoints import handles
 from gateway.errors import ClientGoneError
+from gateway.front.congestion import Congestion
 from gateway.runtime import Runtime
 from gateway.types import Headers
 
@@ -21,6 +22,7 @@ class GatewayApp:
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
+        self.congestion = Congestion(runtime.limits.max_lag_s)
 
     @staticmethod
     def handles(path: str) -> bool:

@@ -90,7 +90,15 @@ class Limits:
     max_body_bytes: int = 20 << 20
     max_response_bytes: int = 32 << 20
     max_in_flight: int = 4_000
+    max_connections: int = 8_000
+    max_head_bytes: int = 64 << 10  # of a request, and of what follows its body
+    max_target_bytes: int = 8 << 10
+    max_headers: int = 128
+    max_lag_s: float = 0.05  # calls that wait longer for their first step show that the process is overloaded
+    head_s: float = 10.0  # from accept or a request's first byte to the end of its head
+    keep_alive_s: float = 75.0  # longer than a load balancer keeps a connection, so that it is not us who close first
     body_idle_s: float = 10.0  # between two pieces of a request's body
+    body_min_bytes_s: int = 4_096  # over the whole of it
     write_timeout_s: float = 60.0  # a client that does not read
     disconnect_after_s: float = 0.25  # how long a call waits upstream before we listen for a hang-up
     stale_max_s: float = 120.0  # how old the snapshot and the ring may grow

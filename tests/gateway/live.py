@@ -12,6 +12,7 @@ import openai
 import uvicorn
 
 from gateway.asgi import GatewayApp
+from gateway.front.protocol import FastLane
 from gateway.http.client import HttpUpstream
 from gateway.keyring import KeyRing
 from gateway.quotas.memory import MemoryMoneyStore
@@ -37,6 +38,7 @@ class LiveGateway:
         team: TeamPolicy | None = None,
         limits: Limits | None = None,
         deployment: dict[str, Any] | None = None,
+        http: type[asyncio.Protocol] = FastLane,
     ) -> None:
         place = make.deployment(**{"base_url": base_url, **(deployment or {})})
         embed = make.model("embed-small", place, capabilities=frozenset({"embeddings"}), max_output_tokens=0)
@@ -61,7 +63,15 @@ class LiveGateway:
         self.secret = self.keys.add(make.key_entry())
         self._clients: list[httpx.Client] = []
         self._server = uvicorn.Server(
-            uvicorn.Config(GatewayApp(self.runtime), port=0, lifespan="off", log_level="warning", access_log=False)
+            uvicorn.Config(
+                GatewayApp(self.runtime),
+                port=0,
+                http=http,
+                ws="none",
+                lifespan="off",
+                log_level="warning",
+                access_log=False,
+            )
         )
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="gateway", daemon=True)
         self.loop: asyncio.AbstractEventLoop | None = None
