@@ -19,7 +19,7 @@ NAMES = {
     Kind.MODEL: "its id in requests, such as gpt-5",
     Kind.PROVIDER: "its short name, such as openai",
     Kind.TEAM: "its short name, such as search",
-    Kind.KEY: "its id (key_…) or the beginning of its secret, such as atp_1a2B3c4D",
+    Kind.KEY: "its id, or how its secret begins, such as atp_1a2B3c4D",
     Kind.EVERYTHING: 'the word "everything"',
 }
 

@@ -43,11 +43,12 @@ PAGES: dict[str, dict[str, str]] = {
         "people": "/people/users", "invite": "/people/users/new", "person": "/people/users/{erin}",
         "person-roles": "/people/users/{erin}/roles", "person-block": "/people/users/{erin}/block",
         "person-unblock": "/people/users/{erin}/unblock", "teams": "/people/teams", "team-add": "/people/teams/new",
-        "team-edit": "/people/teams/{team}/edit",
+        "team-edit": "/people/teams/{team}/edit", "stops": "/stops", "stop-add": "/stops/new?kind=provider&name=openai",
+        "stop-lift": "/stops/{stop}/lift", "model-stopped": "/catalog/models/gpt-5",
     },
     "ada": {
         "home": "/", "audit": "/people/audit", "event": "/people/audit/{event}", "people": "/people/users",
-        "keys": "/keys?whose=all", "spend": "/spend/",
+        "keys": "/keys?whose=all", "spend": "/spend/", "stops": "/stops",
     },
 }  # fmt: skip
 
@@ -75,6 +76,7 @@ def make_traffic(browser: Browser, url: str) -> dict[str, str]:
     ids["event"] = last(ada, f"{url}/people/audit", "/people/audit/aud_")
     ids["limit"] = last(finn, f"{url}/spend/limits", "/spend/limits/quota_")
     ids["extra"] = extra(finn, url, ids["limit"])
+    ids["stop"] = stop(pia, url, "gpt-5")
     ids["call"] = last(erin, f"{url}/spend/requests", "/spend/requests/req_")
     for page in pages.values():
         page.context.close()
@@ -113,6 +115,13 @@ def block(page: Page, address: str) -> None:
     for field in page.locator("main form textarea, main form input[type=text]").all():
         field.fill("Lost on a train.")
     send(page)
+
+
+def stop(page: Page, url: str, model: str) -> str:
+    page.goto(f"{url}/stops/new?kind=model&name={model}")
+    page.locator("[name=reason]").fill("Its provider reports that answers leak between customers.")
+    send(page)
+    return last(page, f"{url}/stops", "/stops/stop_")
 
 
 def extra(page: Page, url: str, limit: str) -> str:

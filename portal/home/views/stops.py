@@ -13,6 +13,10 @@ from portal.people.audit import actor_of
 from portal.people.forms.outcome import carried_out
 from portal.people.models import Stop
 
+COMMANDS = '''\
+python manage.py stop provider openai --reason "Their status page says so"
+python manage.py unstop provider openai --reason "It works again"'''
+
 
 @requires("stops.view")
 @require_safe
@@ -20,7 +24,8 @@ def stop_list(request: HttpRequest) -> HttpResponse:
     viewer = current_viewer(request)
     liftable = set(Stop.objects.liftable_by(viewer).values_list("pk", flat=True))
     rows = [(stop, address_of(stop), stop.pk in liftable) for stop in Stop.objects.visible_to(viewer)]
-    return render(request, "portal/home/stop_list.html", {"rows": rows, "may_stop": viewer.allows("stops.team")})
+    context = {"rows": rows, "may_stop": viewer.allows("stops.team"), "commands": COMMANDS}
+    return render(request, "portal/home/stop_list.html", context)
 
 
 @requires("stops.team")

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from billing.models import QuotaExtra, UsageEvent
 from portal.keys.models import Notice
+from portal.people.actions.stops import stop_calls
 from portal.people.models import Team, User
 from tests.factories.billing import QuotaFactory, UsageEventFactory
 from tests.factories.catalog import ProviderFactory, ServedModelFactory
@@ -80,6 +81,12 @@ def an_extra(world: World) -> str:
     return QuotaExtra.objects.create(quota_id=world.value("quota_id", ""), amount=10**9, until=in_a_week).pk
 
 
+def a_stop(world: World) -> str:
+    return stop_calls(
+        actor=SYSTEM, kind="team", entity_id=world.team.pk, label=f"{MARK} team", reason="r", team_id=world.team.pk
+    ).pk
+
+
 def a_usage_event(world: World) -> UsageEvent:
     event: UsageEvent = UsageEventFactory(
         team_id=world.team.pk, user_id=world.member.pk, key_id=world.value("key_id", ""), client=f"{MARK} client"
@@ -104,4 +111,5 @@ OBJECTS: dict[str, Object] = {
     "extra_id": Object(an_extra),
     "rest": Object(lambda _: "v1/no/such/thing", owned=False),
     "quota_id": Object(lambda world: QuotaFactory(scope_id=world.team.pk).pk),
+    "stop_id": Object(a_stop),
 }
