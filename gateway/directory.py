@@ -13,7 +13,7 @@ from gateway.quotas.interface import Remaining
 from gateway.runtime import Runtime
 from gateway.snapshot import UNSET, ModelPolicy, Snapshot
 from gateway.stages.authorise import callable_models, find_model
-from gateway.stages.limit import quotas_of
+from gateway.stages.limit import every_quota_of
 from gateway.types import Call, Principal
 
 
@@ -51,7 +51,7 @@ def _model(model: ModelPolicy) -> dict[str, Any]:
 
 async def _key(principal: Principal, snapshot: Snapshot, runtime: Runtime) -> dict[str, Any]:
     entry, team, now = principal.key, principal.team, runtime.clock.now()
-    quotas = list(quotas_of(principal, snapshot, None))
+    quotas = every_quota_of(principal, snapshot)
     rates = [quota for quota in quotas if quota.metric != "usd"]
     money = [quota for quota in quotas if quota.metric == "usd"]
     remaining = [

@@ -36,7 +36,13 @@ def call_headers(call: Call, runtime: Runtime) -> Headers:
     grant, attempt = call.grant, call.attempt
     if grant is not None:
         deployment_id = attempt.deployment.id if attempt is not None else ""
-        headers += _path_headers(grant.model.slug, grant.snapshot.version, deployment_id, len(call.attempts))
+        fell_back = len(call.attempts) > 1 or bool(grant.stepped_down)
+        headers += _path_headers(grant.model.slug, grant.snapshot.version, deployment_id, len(call.attempts), fell_back)
+        if grant.stepped_down:
+            headers += [
+                (b"x-atrium-model-asked", _plain(grant.request.model)),
+                (b"x-atrium-fallback-reason", _plain(grant.stepped_down)),
+            ]
     if attempt is not None:
         headers += _limits(attempt, runtime.clock.now())
     return headers
@@ -56,13 +62,13 @@ def error_headers(call: Call, error: GatewayError, runtime: Runtime) -> Headers:
 
 
 @lru_cache(maxsize=4096)
-def _path_headers(slug: str, version: int, deployment_id: str, attempts: int) -> Headers:
+def _path_headers(slug: str, version: int, deployment_id: str, attempts: int, fell_back: bool) -> Headers:
     """Say which way a call went. Few ways are gone by many calls, so they are written once."""
     headers = [
         (b"x-atrium-model", _plain(slug)),
         (b"x-atrium-policy-version", b"%d" % version),
         (b"x-atrium-attempts", b"%d" % attempts),
-        (b"x-atrium-fallback", b"true" if attempts > 1 else b"false"),
+        (b"x-atrium-fallback", b"true" if fell_back else b"false"),
     ]
     if deployment_id:
         headers.append((b"x-atrium-deployment", _plain(deployment_id)))

@@ -17,11 +17,11 @@ from gateway.stages.cache import cached
 from gateway.stages.call import dial
 from gateway.stages.fit import check_fit
 from gateway.stages.guard import guard_input
-from gateway.stages.limit import reserve
 from gateway.stages.record import finish, finish_now, line_of
 from gateway.stages.relay import relay
 from gateway.stages.route import candidates
-from gateway.stages.translate import output_cap, service_of, translate
+from gateway.stages.step_down import reserve_or_step_down
+from gateway.stages.translate import service_of, translate
 from gateway.types import Call
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ async def handle(call: Call, runtime: Runtime) -> None:
         request = service.codec.parse(Members(await _body(call, runtime)))
         grant = call.grant = authorise(call.endpoint, call.principal, request, snapshot, runtime.clock.now())
         await check_fit(call, grant, runtime)
-        call.reserved = await reserve(grant, service.has_output, output_cap(grant.model), runtime)
+        grant = await reserve_or_step_down(call, grant, runtime)
         guard_input(call)
         if cached(call) is None:
             deployment = candidates(grant.model, runtime.choose, snapshot.stops)[0]

@@ -66,6 +66,7 @@ class Grant(msgspec.Struct, frozen=True):
     model: ModelPolicy
     price: Price
     request: ParsedRequest
+    stepped_down: str = ""  # why this model answers and not the one that was asked for
 
 
 class UpstreamRequest(msgspec.Struct, frozen=True):

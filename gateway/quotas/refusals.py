@@ -10,6 +10,8 @@ from gateway.snapshot import UNSET, QuotaPolicy
 from gateway.types import Principal
 
 _EACH = {
+    "second": "per-second",
+    "minute": "per-minute",
     "day": "daily",
     "week": "weekly",
     "month": "monthly",
@@ -26,20 +28,36 @@ _METRICS = {
 }
 
 
+_COMPANY_WIDE = frozenset({"organisation", "model"})
+
+
+def company_wide(quota: QuotaPolicy) -> bool:
+    """Say whether a budget is the whole company's: who calls may know that it exists, but not how much is left."""
+    return quota.metric == "usd" and quota.scope_kind in _COMPANY_WIDE
+
+
+def step_down_words(quota: QuotaPolicy, principal: Principal, asked: str, used: str) -> str:
+    """Say why another model answers than the one that was asked for."""
+    what = "budget" if quota.metric == "usd" else f"limit of {_METRICS[quota.metric]}"
+    each = f"{_EACH[quota.window]} " if quota.metric != "concurrent" else ""
+    return f"The {each}{what} of {_whose(quota, principal)} does not allow {asked} now, so {used} answers."
+
+
 def budget_words(remaining: Remaining, asked_nano_usd: int, principal: Principal, time_zone: str) -> str:
     """Say why a budget refused a call."""
     quota = remaining.quota
     left, asked, limit = (_usd(amount) for amount in (remaining.left, asked_nano_usd, remaining.limit))
-    each = _EACH.get(quota.window, quota.window)
-    if asked_nano_usd > remaining.limit:
+    each = _EACH[quota.window]
+    if asked_nano_usd > remaining.limit and not company_wide(quota):
         end = "A smaller max_tokens or a shorter prompt makes it cheaper."
     elif remaining.resets_at >= UNSET:
         end = "It does not renew by itself."
     else:
         end = f"It renews on {_day(remaining.resets_at, time_zone)}."
+    known = f"{left} USD of {limit} USD are left, and the call" if not company_wide(quota) else "it"
     return (
-        f"The {each} budget of {_whose(quota, principal)} does not cover this call: {left} USD of {limit} USD are left, and "
-        f"the call may cost up to {asked} USD. {end} You can request more in the portal."
+        f"The {each} budget of {_whose(quota, principal)} does not cover this call: {known} may cost up to {asked} USD. "
+        f"{end} You can request more in the portal."
     )
 
 
@@ -63,6 +81,10 @@ def retry_after_s(remaining: Remaining, now: float) -> int:
 
 
 def _whose(quota: QuotaPolicy, principal: Principal) -> str:
+    return f"{_scope(quota, principal)}{' for this model' if quota.model_id is not None else ''}"
+
+
+def _scope(quota: QuotaPolicy, principal: Principal) -> str:
     return {
         "organisation": "your organisation",
         "team": f"the team {principal.team.name}",
