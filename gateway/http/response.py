@@ -94,7 +94,7 @@ class ResponseParser:
         if not self.status and not (data := self._read_heads(data)):
             return b""
         if self.complete:
-            self.reusable = False
+            self.reusable = self.reusable and not data
             return b""
         if self._left == _UNTIL_CLOSE:
             return data
@@ -130,6 +130,8 @@ class ResponseParser:
             if not data.startswith(_BEGIN[: len(data)]):
                 raise ProtocolError("not HTTP/1")
             if end < 4:
+                if data.count(b"\n") != data.count(b"\r\n"):
+                    raise ProtocolError("a line without its end")  # its end would be waited for in vain
                 self._raw = data
                 return b""
             self._raw, self._heads = b"", self._heads + end
