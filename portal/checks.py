@@ -65,6 +65,15 @@ def production_has_secrets(**_: Any) -> list[CheckMessage]:
 
 
 @register()
+def processes_share_counters(**_: Any) -> list[CheckMessage]:
+    """portal.E009: several gateway processes count in Redis, whatever the database."""
+    if settings.GATEWAY_PROCESSES <= 1 or settings.REDIS_URL:
+        return []
+    return [Error(f"{settings.GATEWAY_PROCESSES} gateway processes without REDIS_URL would each count rate limits for "
+                  "themselves.", hint="Set REDIS_URL, or GATEWAY_PROCESSES=1.", id="portal.E009")]  # fmt: skip
+
+
+@register()
 def settings_make_sense(**_: Any) -> list[CheckMessage]:
     """portal.E006–E008: values that cannot mean anything."""
     found: list[CheckMessage] = []

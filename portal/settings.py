@@ -210,6 +210,9 @@ ORGANISATION_ID = "org"
 ORGANISATION_NAME = env_str("ATRIUM_COMPANY", "Your company")
 
 # Data plane
+GATEWAY_PROCESSES = env_int("GATEWAY_PROCESSES", 1)  # of `manage.py gateway`
+MAX_CONNECTIONS = env_int("MAX_CONNECTIONS", 8_000)
+MAX_CALLS = env_int("MAX_CALLS", 4_000)
 JOURNAL_DIR = Path(env_str("JOURNAL_DIR", str(DATA_DIR / "journal")))
 JOURNAL_FSYNC = env_bool("JOURNAL_FSYNC")
 DEMO_ENGINE_PORT = env_int("DEMO_ENGINE_PORT", 0)  # 0: any free port

@@ -17,9 +17,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from billing import partitions
+from gateway.front.server import Server, config, listen, raise_descriptor_limit
 from portal.embedded import BackgroundWork, DemoEngine
-
-STREAMS_END_WITHIN_S = 20
 
 
 class Command(BaseCommand):
@@ -34,9 +33,10 @@ class Command(BaseCommand):
             raise CommandError(
                 "ATRIUM_DEMO=1 lets anybody in by one click: it listens on 127.0.0.1 only. Unset it or HOST."
             )
+        raise_descriptor_limit()
         listener = self._listen(options["host"])
         self._prepare_data()
-        signal.signal(signal.SIGTERM, _leave)
+        signal.signal(signal.SIGTERM, leave)
         with ExitStack() as running:
             if settings.DEMO:
                 engine = running.enter_context(DemoEngine(settings.DEMO_ENGINE_PORT))
@@ -47,22 +47,14 @@ class Command(BaseCommand):
         self.stdout.write("Stopped. Nothing is lost: start again with the same command.")
 
     def _serve(self, listener: socket.socket) -> None:
-        config = uvicorn.Config(
-            "portal.asgi:application", log_level="warning", access_log=False, lifespan="on", server_header=False,
-            timeout_graceful_shutdown=STREAMS_END_WITHIN_S, loop="auto", http="httptools", h11_max_incomplete_event_size=65536,
-        )  # fmt: skip
-        server = _Announcing(config, self._announce)
+        server = _Announcing(config("portal.asgi:application"), self._announce)
         server.run(sockets=[listener])
         if not server.started:
             raise CommandError("Atrium did not start; the reason stands above.")
 
     def _listen(self, host: str) -> socket.socket:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind((host, settings.PORT))
-            listener.listen(2048)
+            return listen(host, settings.PORT)
         except PermissionError:
             raise CommandError(
                 f"Port {settings.PORT} needs administrator rights. Choose another: make run PORT=8080"
@@ -73,8 +65,6 @@ class Command(BaseCommand):
             raise CommandError(
                 f"Port {settings.PORT} is taken by another program. Choose another: make run PORT={settings.PORT + 1}"
             ) from None
-        listener.set_inheritable(True)
-        return listener
 
     def _prepare_data(self) -> None:
         folder: Path = settings.DATA_DIR
@@ -122,7 +112,7 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
-class _Announcing(uvicorn.Server):
+class _Announcing(Server):
     """Says that it is ready when it is, not before."""
 
     def __init__(self, config: uvicorn.Config, announce: Any) -> None:
@@ -135,5 +125,6 @@ class _Announcing(uvicorn.Server):
             self._announce()
 
 
-def _leave(signum: int, frame: object) -> None:
+def leave(signum: int, frame: object) -> None:
+    """End by way of every `finally`: what uvicorn does with the signal once it has stopped."""
     sys.exit(0)
