@@ -5,8 +5,7 @@ each other in a circle. `settled + leased` never passes the capacity, except by 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import F, QuerySet
@@ -14,58 +13,35 @@ from django.utils import timezone
 
 from billing import bulk
 from billing.models import Balance, Lease, Quota
+from gateway.quotas.escrow import WANTED_S, Account, Ask, Standing, decide
+from gateway.quotas.escrow import Slot as Slot
 
-WANTED = timedelta(seconds=2)
-SLICE_OF_REMAINDER = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A gateway process asks for `need` nano-USD of a quota's period, whose capacity it knows."""
-
-    quota_id: str
-    period: int
-    capacity: int
-    need: int
-    spare: int = 0  # up to this much more, as long as plenty is left: saves the next trip
+WANTED = timedelta(seconds=WANTED_S)
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What the ledger says of one balance."""
+def lease(incarnation: str, bids: Sequence[Sequence[Ask]]) -> tuple[list[Ask | None], dict[Slot, Standing]]:
+    """Lease to `incarnation`, in one transaction for all of its callers who wait: each bid all or none.
 
-    settled: int
-    leased: int
-    granted: int
-
-
-Slot = tuple[str, int]  # quota id, period
-
-
-def lease(incarnation: str, asks: Sequence[Ask]) -> tuple[dict[Slot, Standing], Ask | None]:
-    """Lease every ask to `incarnation`, all or none.
-
-    Returns the standings, and the first ask that did not fit (None: all were granted). What did not fit is marked
-    wanted, so that other processes give back what they do not need.
+    Returns of each bid the ask that did not fit (None: granted), and the standings. What did not fit is marked wanted,
+    so that other processes give back what they do not need. A deleted quota has no standing and limits nothing.
     """
     now = timezone.now()
     with transaction.atomic():
-        rows = _locked([(ask.quota_id, ask.period) for ask in asks])
-        standings = {slot: Standing(row.settled, row.leased, 0) for slot, row in rows.items()}
-        present = [ask for ask in asks if (ask.quota_id, ask.period) in rows]
-        for ask in present:
-            row = rows[ask.quota_id, ask.period]
-            if row.settled + row.leased + ask.need > ask.capacity:
-                Balance.objects.filter(pk=row.pk).update(wanted_until=now + WANTED)
-                return standings, ask
-        for ask in present:
-            row = rows[ask.quota_id, ask.period]
-            left = ask.capacity - row.settled - row.leased - ask.need
-            wanted = row.wanted_until is not None and row.wanted_until > now
-            grant = ask.need + (0 if wanted else min(ask.spare, left // SLICE_OF_REMAINDER))
-            _move_lease(row, incarnation, grant)
-            standings[ask.quota_id, ask.period] = Standing(row.settled, row.leased + grant, grant)
-    return standings, None
+        rows = _locked([ask[:2] for bid in bids for ask in bid])
+        accounts = {
+            slot: Account(row.settled + row.leased, wanted=row.wanted_until is not None and row.wanted_until > now)
+            for slot, row in rows.items()
+        }
+        refused = decide(bids, accounts)
+        tight = {rows[ask[:2]].pk for ask in refused if ask is not None}
+        if tight:
+            Balance.objects.filter(pk__in=tight).update(wanted_until=now + WANTED)
+        standings = {}
+        for slot, row in rows.items():
+            granted = accounts[slot].granted
+            _move_lease(row, incarnation, granted)
+            standings[slot] = Standing(row.settled, row.leased + granted, granted)
+    return refused, standings
 
 
 def give_back(incarnation: str, amounts: Mapping[Slot, int]) -> None:
@@ -76,10 +52,18 @@ def give_back(incarnation: str, amounts: Mapping[Slot, int]) -> None:
             _move_lease(row, incarnation, -amounts[slot])
 
 
-def wanted_of(incarnation: str, now: datetime) -> list[Slot]:
-    """Name the balances that others want and `incarnation` holds a lease on."""
-    rows = Balance.objects.filter(wanted_until__gt=now, leases__incarnation=incarnation, leases__amount__gt=0)
+def wanted_now() -> list[Slot]:
+    """Name the balances of which somebody could not get enough a moment ago."""
+    rows = Balance.objects.filter(wanted_until__gt=timezone.now())
     return list(rows.values_list("quota_id", "period"))
+
+
+def held_by(incarnation: str) -> dict[Slot, int]:
+    """Return what `incarnation` holds."""
+    rows = Lease.objects.filter(incarnation=incarnation)
+    return {
+        (quota, period): n for quota, period, n in rows.values_list("balance__quota_id", "balance__period", "amount")
+    }
 
 
 def settle(incarnation: str, costs: Mapping[Slot, int]) -> dict[Slot, int]:

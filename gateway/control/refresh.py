@@ -91,7 +91,7 @@ class Refresher:
                     await self._compile(old, news)
             finally:
                 await self._cutter.cut()
-            await self._recall(news)
+            self._recall(news)
             self.failed = 0
         except (DatabaseError, StoreUnavailable) as error:
             self._alarm("the database cannot be read", error)
@@ -113,10 +113,11 @@ class Refresher:
         else:
             self._runtime.snapshot = await self._database.run(recompile, old, news.version, news.changes)
 
-    async def _recall(self, news: News) -> None:
+    def _recall(self, news: News) -> None:
         quotas = {entity for kind, entity in news.changes if kind == "quota"}
         if quotas:
-            await self._money.recall(quotas)
+            self._money.recall(quotas)
+            self._runtime.rates.recall(quotas)
 
     def _alarm(self, words: str, error: Exception) -> None:
         self.failed += 1

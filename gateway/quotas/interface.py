@@ -83,7 +83,7 @@ class RateStore(Protocol):
         """Return amounts to the windows (`Remaining.starts_at`) they were taken from; a negative amount was used beyond."""
         ...
 
-    async def recall(self, quota_ids: set[str]) -> None:
+    def recall(self, quota_ids: set[str]) -> None:
         """Let go of what is free of quotas that were edited, so that a lowered limit holds at once."""
         ...
 

@@ -132,9 +132,9 @@ class Leaseholder:
                 owed, self._escrow.owed = self._escrow.owed, {}
                 await self._authority.give_back(owed)
 
-    async def recall(self, quota_ids: set[str]) -> None:
-        """Return what is free of these quotas."""
-        await self.give_back([part for part in self._escrow.slices.values() if part.quota.id in quota_ids])
+    def recall(self, quota_ids: set[str]) -> None:
+        """Let go of what is free of these quotas; the store hears of it soon."""
+        self._escrow.lower([part for part in self._escrow.slices.values() if part.quota.id in quota_ids])
 
     async def stop(self) -> None:
         """End the tasks."""

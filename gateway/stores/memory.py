@@ -41,7 +41,7 @@ class MemoryRateStore:
         """Say what is left of each."""
         return [self._escrow.slice_of(quota, now).remaining(now) for quota in quotas]
 
-    async def recall(self, quota_ids: set[str]) -> None:
+    def recall(self, quota_ids: set[str]) -> None:
         """Do nothing: a lowered limit holds at the next call."""
 
     async def aclose(self) -> None:

@@ -69,9 +69,9 @@ class RedisRateStore:
             part.elsewhere = elsewhere
         return [part.remaining(now) for part in parts]
 
-    async def recall(self, quota_ids: set[str]) -> None:
+    def recall(self, quota_ids: set[str]) -> None:
         """See `RateStore.recall`."""
-        await self._holder.recall(quota_ids)
+        self._holder.recall(quota_ids)
 
     async def aclose(self) -> None:
         """Give back everything that is not used up, and disconnect."""

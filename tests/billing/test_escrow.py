@@ -3,6 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -10,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing import escrow
-from billing.escrow import Ask
 from billing.models import Balance, Lease, Quota
+from gateway.quotas.escrow import SLICE_OF_REMAINDER, Ask, Standing
 
 PERIOD = 1_000
 
@@ -24,10 +25,16 @@ def ask(of: Quota, need: int, spare: int = 0) -> Ask:
     return Ask(of.pk, PERIOD, of.capacity, need, spare)
 
 
+def lease(who: str, *asks: Ask) -> tuple[dict[escrow.Slot, Standing], Ask | None]:
+    """Lease for one caller."""
+    (refused,), standings = escrow.lease(who, [asks])
+    return standings, refused
+
+
 @pytest.mark.django_db
 def test_grants_all_or_none() -> None:
     wide, tight = quota(100), quota(10, "team_b")
-    standings, refused = escrow.lease("gw_1", [ask(wide, 50), ask(tight, 11)])
+    standings, refused = lease("gw_1", ask(wide, 50), ask(tight, 11))
     assert refused is not None and refused.quota_id == tight.pk
     assert standings[wide.pk, PERIOD].granted == 0
     assert not Lease.objects.filter(amount__gt=0).exists()
@@ -36,44 +43,55 @@ def test_grants_all_or_none() -> None:
 @pytest.mark.django_db
 def test_a_refusal_marks_the_balance_wanted_and_holders_hear_of_it() -> None:
     tight = quota(10)
-    escrow.lease("gw_1", [ask(tight, 10)])
-    escrow.lease("gw_2", [ask(tight, 1)])
+    lease("gw_1", ask(tight, 10))
+    lease("gw_2", ask(tight, 1))
     row = Balance.objects.get()
     assert row.wanted_until is not None
-    before = row.wanted_until - timedelta(seconds=1)
-    assert escrow.wanted_of("gw_1", before) == [(tight.pk, PERIOD)]
-    assert escrow.wanted_of("gw_2", before) == []
+    assert escrow.wanted_now() == [(tight.pk, PERIOD)]
+    Balance.objects.update(wanted_until=row.wanted_until - timedelta(seconds=10))
+    assert escrow.wanted_now() == []
+
+
+@pytest.mark.django_db
+def test_callers_who_wait_are_served_in_one_transaction(django_assert_max_num_queries: Any) -> None:
+    of = quota(100)
+    lease("gw_1", ask(of, 1))
+    with django_assert_max_num_queries(8):
+        refused, standings = escrow.lease("gw_1", [[ask(of, 40)], [ask(of, 60)], [ask(of, 50)], [ask(of, 10)]])
+    assert [tight is None for tight in refused] == [True, False, True, False]
+    assert standings[of.pk, PERIOD] == Standing(0, 91, 90)
+    assert Lease.objects.get().amount == 91
 
 
 @pytest.mark.django_db
 def test_spare_is_given_only_while_plenty_is_left() -> None:
     of = quota(1_600)
-    standings, _ = escrow.lease("gw_1", [ask(of, 10, spare=1_000)])
-    assert standings[of.pk, PERIOD].granted == 10 + (1_600 - 10) // escrow.SLICE_OF_REMAINDER
-    escrow.lease("gw_1", [ask(of, 1_400)])
-    _, refused = escrow.lease("gw_2", [ask(of, 200)])
+    standings, _ = lease("gw_1", ask(of, 10, spare=1_000))
+    assert standings[of.pk, PERIOD].granted == 10 + (1_600 - 10) // SLICE_OF_REMAINDER
+    lease("gw_1", ask(of, 1_400))
+    _, refused = lease("gw_2", ask(of, 200))
     assert refused is not None
-    standings, _ = escrow.lease("gw_2", [ask(of, 10, spare=1_000)])
+    standings, _ = lease("gw_2", ask(of, 10, spare=1_000))
     assert standings[of.pk, PERIOD].granted == 10, "somebody waits for this balance: no spare"
 
 
 @pytest.mark.django_db
 def test_settling_moves_from_leased_to_settled_and_an_overrun_is_debt() -> None:
     of = quota(100)
-    escrow.lease("gw_1", [ask(of, 40)])
+    lease("gw_1", ask(of, 40))
     assert escrow.settle("gw_1", {(of.pk, PERIOD): 30}) == {(of.pk, PERIOD): 30}
     assert escrow.settle("gw_1", {(of.pk, PERIOD): 90}) == {(of.pk, PERIOD): 10}
     row = Balance.objects.get()
     assert (row.settled, row.leased) == (120, 0)
-    _, refused = escrow.lease("gw_1", [ask(of, 1)])
+    _, refused = lease("gw_1", ask(of, 1))
     assert refused is not None
 
 
 @pytest.mark.django_db
 def test_a_dead_process_frees_its_leases_and_only_its_own() -> None:
     of = quota(100)
-    escrow.lease("gw_1", [ask(of, 40)])
-    escrow.lease("gw_2", [ask(of, 30)])
+    lease("gw_1", ask(of, 40))
+    lease("gw_2", ask(of, 30))
     escrow.free_all("gw_1")
     assert Balance.objects.get().leased == 30
     escrow.free_all("gw_1")
@@ -84,7 +102,7 @@ def test_a_dead_process_frees_its_leases_and_only_its_own() -> None:
 def test_a_deleted_quota_limits_nothing_and_breaks_nothing() -> None:
     of = quota(100)
     gone = Ask("quota_gone", PERIOD, 5, 5)
-    standings, refused = escrow.lease("gw_1", [ask(of, 40), gone])
+    standings, refused = lease("gw_1", ask(of, 40), gone)
     assert refused is None and (gone.quota_id, PERIOD) not in standings
     assert escrow.settle("gw_1", {(of.pk, PERIOD): 1, ("quota_gone", PERIOD): 1}) == {(of.pk, PERIOD): 1}
 
@@ -104,7 +122,7 @@ def test_any_order_of_steps_keeps_the_books(steps: list[tuple[str, str, int]]) -
     settled = 0
     for kind, who, amount in steps:
         if kind == "lease":
-            standings, refused = escrow.lease(who, [ask(of, amount, spare=amount)])
+            standings, refused = lease(who, ask(of, amount, spare=amount))
             held[who] += 0 if refused else standings[of.pk, PERIOD].granted
         elif kind == "back" and held[who]:
             amount = min(amount, held[who])
@@ -134,7 +152,7 @@ def test_many_processes_at_once_never_pass_the_capacity() -> None:
         granted = 0
         try:
             for _ in range(30):
-                standings, refused = escrow.lease(f"gw_{number}", [ask(of, 7)])
+                standings, refused = lease(f"gw_{number}", ask(of, 7))
                 granted += 0 if refused else standings[of.pk, PERIOD].granted
         finally:
             connection.close()

@@ -12,7 +12,7 @@ from pytest import MonkeyPatch
 from billing import escrow
 from billing.models import Lease, Quota
 from gateway.control.database import DatabaseThread
-from gateway.control.money import LedgerMoney, wanted_now
+from gateway.control.money import LedgerMoney
 from gateway.errors import StoreUnavailable
 from gateway.quotas.interface import Granted, Remaining
 from gateway.snapshot import QuotaPolicy
@@ -32,22 +32,19 @@ def threads() -> Iterator[list[DatabaseThread]]:
 
 @pytest.fixture
 async def processes(threads: list[DatabaseThread]) -> AsyncIterator[list[LedgerMoney]]:
-    """Two gateway processes, each with the loop that gives back what others want."""
+    """Two gateway processes."""
     monies = [LedgerMoney(f"gw_{n}", thread, time.time, "UTC") for n, thread in enumerate(threads)]
-
-    async def give_back(money: LedgerMoney, thread: DatabaseThread, name: str) -> None:
-        while True:
-            await asyncio.sleep(0.05)
-            await money.return_free(await thread.run(wanted_now, name))
-
-    loops = [
-        asyncio.create_task(give_back(money, thread, f"gw_{n}"))
-        for n, (money, thread) in enumerate(zip(monies, threads, strict=True))
-    ]
     yield monies
-    for loop in loops:
-        loop.cancel()
-    await asyncio.gather(*loops, return_exceptions=True)
+    for money in monies:
+        await money.aclose()
+
+
+async def until(thread: DatabaseThread, condition: Callable[[], bool]) -> None:
+    """Wait until the ledger is as it should be."""
+    deadline = time.monotonic() + 10
+    while not await thread.run(condition):
+        assert time.monotonic() < deadline, "it did not happen in time"
+        await asyncio.sleep(0.02)
 
 
 def quota(capacity: int, scope_id: str = "team_a") -> QuotaPolicy:
@@ -121,8 +118,8 @@ async def test_a_lowered_limit_recalls_what_is_free(
     money = processes[0]
     granted = await money.take([(of, 10)])
     assert isinstance(granted, Granted)
-    await money.recall({of.id})
-    assert (await threads[0].run(Lease.objects.get)).amount == 10
+    money.recall({of.id})
+    await until(threads[0], lambda: Lease.objects.get().amount == 10)
     lowered = QuotaPolicy(of.id, "team", "team_a", "usd", "total", 15)
     assert isinstance(await money.take([(lowered, 6)]), Remaining)
     assert isinstance(await money.take([(lowered, 5)]), Granted)

@@ -132,7 +132,7 @@ async def test_a_slice_in_hand_asks_nobody(own_redis: tuple[str, int]) -> None:
 async def test_a_lowered_limit_recalls_what_is_free(fresh_redis: str) -> None:
     stores = [RedisRateStore(fresh_redis, prefix="low", timeout_s=5) for _ in range(2)]
     await stores[0].take([(quota("low", capacity=1_000), 10)], NOW)
-    await stores[0].recall({"low"})
+    stores[0].recall({"low"})
     lowered = quota("low", capacity=15)
     assert isinstance(await stores[1].take([(lowered, 6)], NOW), Remaining)
     assert isinstance(await stores[1].take([(lowered, 5)], NOW), list)
