@@ -61,9 +61,13 @@ def demand_of(grant: Grant, has_output: bool, cap: int) -> Demand:
 
 
 def quotas_of(principal: Principal, snapshot: Snapshot, model_id: str) -> tuple[QuotaPolicy, ...]:
-    """Return the quotas that a call of this principal to this model counts against: pairs with other models are none."""
+    """Return the quotas that a call of this principal to this model counts against: pairs with other models are none.
+
+    Those that name a cheaper model come first: where they and others refuse, the call may still go on there.
+    """
     whole = (*every_quota_of(principal, snapshot), *snapshot.quotas.get(("model", model_id), ()))
-    return tuple([quota for quota in whole if quota.model_id is None or quota.model_id == model_id])
+    found = [quota for quota in whole if quota.model_id is None or quota.model_id == model_id]
+    return tuple(sorted(found, key=lambda quota: quota.step_down_model_id is None))
 
 
 def every_quota_of(principal: Principal, snapshot: Snapshot) -> tuple[QuotaPolicy, ...]:
