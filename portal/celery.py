@@ -14,7 +14,6 @@ app.autodiscover_tasks()
 # Messages may be lost (the embedded transport is memory), so each task re-derives its work from the database.
 app.conf.beat_schedule = {
     "roll-up-spend": {"task": "billing.roll_up", "schedule": 2.0},
-    "sweep-journals": {"task": "gateway.sweep_journals", "schedule": 30.0},
     "expire-keys": {"task": "keys.expire", "schedule": 60.0},
     "end-exceptions": {"task": "keys.end_exceptions", "schedule": 30.0},
     "mark-rotations-due": {"task": "keys.mark_rotations_due", "schedule": 300.0},

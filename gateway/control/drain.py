@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -11,7 +11,6 @@ from billing import bulk, escrow
 from billing.bulk import Attempt, Name
 from billing.ingest import Ingested, Place, ingest, place_of, recovered
 from gateway.journal.frames import JournalDamagedError
-from gateway.journal.reader import JournalReader, recoverable
 from gateway.journal.records import Opened, Record
 from portal.keys.models import Key
 
@@ -26,11 +25,29 @@ _decoder = msgspec.msgpack.Decoder(list[Opened])
 StillOpen = dict[Name, tuple[Opened, int | None]]  # name: the entry and its offset; None: carried
 
 
+class Reader(Protocol):
+    """Reads one journal; offsets are what its place in the database counts."""
+
+    incarnation: str
+
+    def read(self, offset: int, limit: int) -> list[tuple[Record, int]]:
+        """Return about `limit` records from `offset` on, each with the offset to go on from. May raise JournalError."""
+        ...
+
+    def skip_damage(self, offset: int) -> int:
+        """Return where the next intact entry at or after `offset` begins."""
+        ...
+
+    def discard(self, upto: int) -> None:
+        """Delete what stands before `upto`, where that can be done."""
+        ...
+
+
 @dataclass(slots=True)
 class Drain:
     """Drains one journal. `step` is called on a database thread; `heard` is told what moved."""
 
-    reader: JournalReader
+    reader: Reader
     heard: Callable[[Ingested], None] = lambda _: None
     alarms: int = 0
     offset: int = 0
@@ -110,20 +127,6 @@ def _place_after(place: Place, still_open: StillOpen, offset: int) -> Place:
     for name, (opened, _) in still_open.items():
         still_open[name] = (opened, None)
     return Place(str(offset), _encoder.encode([opened for opened, _ in still_open.values()]))
-
-
-def recover(directory: Path) -> list[str]:
-    """Drain every journal that a dead process left in `directory`, and free its leases; returns their names."""
-    recovered = []
-    for journal in recoverable(directory):
-        try:
-            Drain(journal.reader).finish()
-        except BaseException:
-            journal.release()
-            raise
-        journal.remove()
-        recovered.append(journal.incarnation)
-    return recovered
 
 
 def mark_keys_used(attempts: Iterable[Attempt]) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -12,15 +12,16 @@ from django.db import DatabaseError
 from billing.ingest import Ingested
 from gateway.control.compile import compile_all
 from gateway.control.database import DatabaseThread
-from gateway.control.drain import Drain, recover
+from gateway.control.drain import Drain
+from gateway.control.draining import Draining
 from gateway.control.keys import DatabaseKeys
-from gateway.control.money import LedgerMoney, wanted_now
+from gateway.control.money import LedgerMoney
 from gateway.control.observe import LoggedCalls
+from gateway.control.recovery import DeadJournal, recover
 from gateway.control.refresh import Refresher
-from gateway.errors import StoreUnavailable
 from gateway.http.client import HttpUpstream
 from gateway.ids import new_id
-from gateway.journal.reader import JournalReader
+from gateway.journal.reader import JournalReader, recoverable
 from gateway.journal.writer import JournalWriter
 from gateway.keyring import KeyRing
 from gateway.quotas.interface import RateStore
@@ -30,8 +31,7 @@ from gateway.tokens import TokenCounter
 
 log = logging.getLogger(__name__)
 
-DRAIN_IDLE_S = 0.2
-RETRY_S = 1.0
+RECOVER_FIRST_S = 2.0  # how long a start waits for what dead gateways left: it may hold money that is needed
 STREAMS_END_WITHIN_S = 20.0
 
 
@@ -46,8 +46,7 @@ class ControlPlane:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> Runtime:
-        """Recover what dead processes left, compile the snapshot, open the journal, start the loops."""
-        await self._drain_database.run(recover, settings.JOURNAL_DIR)
+        """Compile the snapshot, open the journal, start the loops, and give the recovery of dead processes a moment."""
         clock = SystemClock()
         self.money = LedgerMoney(self.incarnation, self._database, clock.now, settings.BILLING_TIME_ZONE)
         self.journal = JournalWriter(settings.JOURNAL_DIR, self.incarnation, fsync=settings.JOURNAL_FSYNC)
@@ -63,7 +62,11 @@ class ControlPlane:
             tokens=tokens,
             clock=clock,
             incarnation=self.incarnation,
-            limits=Limits(stale_max_s=settings.STALE_MAX_S),
+            limits=Limits(
+                max_connections=settings.MAX_CONNECTIONS,
+                max_in_flight=settings.MAX_CALLS,
+                stale_max_s=settings.STALE_MAX_S,
+            ),
             observer=LoggedCalls(),
             fresh_at=clock.monotonic(),
         )
@@ -73,10 +76,10 @@ class ControlPlane:
             loop.call_soon_threadsafe(self.money.settled, done.settled, done.shrunk)
 
         self.drain = Drain(JournalReader(settings.JOURNAL_DIR, self.incarnation), heard)
+        self.draining = Draining(self.journal, self.drain, _dead, self._drain_database, self.money.settling)
         self.refresher = Refresher(self.runtime, self._feed_database, self.money, settings.FEED_POLL_MS / 1000)
-        self._tasks = [
-            self._spawn(loop_) for loop_ in (self.refresher.run(), self._drain_loop(), self._give_back_loop())
-        ]
+        self._tasks = [self._spawn(loop_) for loop_ in (self.refresher.run(), self.draining.run())]
+        await self._recovered()
         return self.runtime
 
     async def stop(self) -> None:
@@ -85,10 +88,11 @@ class ControlPlane:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.money.aclose()
         await self.runtime.rates.aclose()
         self.journal.close()
         try:
-            await self._drain_database.run(recover, settings.JOURNAL_DIR)
+            await self._drain_database.run(recover, _dead)
         except DatabaseError:
             log.error("the database is away: the rest of the journal is drained at the next start")
         self._drain_database.shutdown()
@@ -104,31 +108,20 @@ class ControlPlane:
             "policy_age_s": round(age, 1),
             "journal_backlog_bytes": max(0, self.journal.end - self.drain.offset),
             "journal_alarms": self.drain.alarms,
+            "journal_problem": self.draining.problem,
             "ready": age < settings.STALE_MAX_S,
         }
 
-    async def _drain_loop(self) -> None:
-        failed = 0
-        while True:
-            try:
-                moved = await self._drain_database.run(self.drain.step)
-                failed = 0
-            except Exception:
-                failed += 1
-                moved = 0
-                if failed in {1, 10} or failed % 100 == 0:
-                    log.exception("usage waits in the journal (%d tries); nothing is lost", failed)
-            if not moved:
-                await asyncio.sleep(RETRY_S if failed else DRAIN_IDLE_S)
-
-    async def _give_back_loop(self) -> None:
-        while True:
-            await asyncio.sleep(settings.FEED_POLL_MS / 1000)
-            with contextlib.suppress(StoreUnavailable, DatabaseError):  # said by the other loops
-                await self.money.return_free(await self._database.run(wanted_now, self.incarnation))
+    async def _recovered(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.draining.swept.wait(), RECOVER_FIRST_S)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         return asyncio.get_running_loop().create_task(work)
+
+
+def _dead() -> Sequence[DeadJournal]:
+    return recoverable(settings.JOURNAL_DIR)
 
 
 def _rates() -> RateStore:

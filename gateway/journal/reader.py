@@ -145,7 +145,7 @@ class DeadJournal:
         self._lock.release(remove=True)
 
     def release(self) -> None:
-        """Let the lock go and leave the journal as it is."""
+        """Let the lock go and leave what there is of the journal."""
         self._lock.release()
 
 

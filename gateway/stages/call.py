@@ -1,5 +1,6 @@
 """Stage 8: dial. The journal knows of an attempt before its provider does."""
 
+import asyncio
 import re
 
 from gateway.dialects.openai_answer import error_detail
@@ -14,9 +15,12 @@ from gateway.upstream import UpstreamResponse
 
 MAX_ERROR_BYTES = 64 << 10
 ERROR_BODY_WITHIN_S = 10.0
+DURABLE_WITHIN_S = 5.0
 _PASSED_HEADERS = ("retry-after", "retry-after-ms", "x-should-retry")
 _PLAIN = re.compile(r"[\x20-\x7e]{1,256}\Z")
 _RETRYABLE = frozenset({408, 409, 425, 429})
+
+Durable = asyncio.Future[None] | None
 
 
 async def dial(call: Call, grant: Grant, request: UpstreamRequest, runtime: Runtime) -> UpstreamResponse:
@@ -26,7 +30,9 @@ async def dial(call: Call, grant: Grant, request: UpstreamRequest, runtime: Runt
     cannot be written, so nothing was sent), ClientGoneError.
     """
     deployment = request.deployment
-    attempt = _opened(call, grant, deployment, runtime)
+    attempt, durable = _opened(call, grant, deployment, runtime)
+    if durable is not None:
+        await _until_durable(call, durable, runtime)
     call.watch.total_due = attempt.started + deployment.total_timeout_s
     within_s = deployment.connect_timeout_s + deployment.first_byte_timeout_s
     attempt.served = True
@@ -44,15 +50,18 @@ async def dial(call: Call, grant: Grant, request: UpstreamRequest, runtime: Runt
         response.close()
 
 
-def _opened(call: Call, grant: Grant, deployment: DeploymentPolicy, runtime: Runtime) -> Attempt:
-    """Journal that an attempt is about to be dialled. It owns the reservation from here on."""
+def _opened(call: Call, grant: Grant, deployment: DeploymentPolicy, runtime: Runtime) -> tuple[Attempt, Durable]:
+    """Journal that an attempt is about to be dialled. It owns the reservation from here on.
+
+    Returns the attempt, and what to wait for before the dial (None: nothing).
+    """
     reserved = call.reserved
     if reserved is None:
         raise RuntimeError("an attempt needs a reservation")
     attempt = Attempt(len(call.attempts) + 1, deployment, reserved, runtime.clock.monotonic())
     entry, demand = grant.principal.key, reserved.demand
     try:
-        runtime.journal.append(
+        durable = runtime.journal.append(
             Opened(
                 request_id=call.request_id,
                 attempt=attempt.number,
@@ -77,16 +86,31 @@ def _opened(call: Call, grant: Grant, deployment: DeploymentPolicy, runtime: Run
             )
         )
     except JournalError as error:
-        runtime.observer.alarm("journal_unavailable", runtime.incarnation)
-        raise UnavailableError(
-            "The gateway cannot write its usage journal, so this call was not made and costs nothing. Try again in a "
-            "few seconds; tell your platform team if this lasts.",
-            code="journal_unavailable",
-            retry_after_s=5,
-        ) from error
+        raise _not_journaled(runtime) from error
     call.reserved = None
     call.attempts.append(attempt)
-    return attempt
+    return attempt, durable
+
+
+async def _until_durable(call: Call, durable: asyncio.Future[None], runtime: Runtime) -> None:
+    """Wait for the journal: no entry, no dial. An attempt that ends here was not served, and costs nothing."""
+    waited_s = call.watch.waited_s
+    try:
+        await call.watch.upstream(durable, DURABLE_WITHIN_S)
+    except (JournalError, UpstreamError) as error:
+        raise _not_journaled(runtime) from error
+    finally:
+        call.watch.waited_s = waited_s  # this is the gateway's own time, not the provider's
+
+
+def _not_journaled(runtime: Runtime) -> UnavailableError:
+    runtime.observer.alarm("journal_unavailable", runtime.incarnation)
+    return UnavailableError(
+        "The gateway cannot write its usage journal, so this call was not made and costs nothing. Try again in a few "
+        "seconds; tell your platform team if this lasts.",
+        code="journal_unavailable",
+        retry_after_s=5,
+    )
 
 
 async def _refusal(call: Call, response: UpstreamResponse, deployment: DeploymentPolicy) -> UpstreamError:

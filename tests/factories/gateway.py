@@ -1,5 +1,6 @@
 """A world for the gateway without a database: policies, keys and sinks in memory."""
 
+import asyncio
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -150,17 +151,23 @@ class MemoryKeys:
 
 
 class MemoryJournal:
-    """A journal that is a list; `broken` makes appending fail."""
+    """A journal that is a list; `broken` makes appending fail, `slow` makes what is opened wait for `waiting`."""
 
     def __init__(self) -> None:
         self.records: list[Record] = []
         self.broken = False
+        self.slow = False
+        self.waiting: list[asyncio.Future[None]] = []
 
-    def append(self, *records: Record) -> None:
+    def append(self, *records: Record) -> asyncio.Future[None] | None:
         """See `Journal`."""
         if self.broken:
             raise JournalError("No space left on device.")
         self.records.extend(records)
+        if not self.slow or not isinstance(records[0], Opened):
+            return None
+        self.waiting.append(asyncio.get_running_loop().create_future())
+        return self.waiting[-1]
 
     @property
     def opened(self) -> list[Opened]:

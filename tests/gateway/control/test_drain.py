@@ -9,14 +9,15 @@ from django.db import DatabaseError
 from pytest import MonkeyPatch
 
 from billing import escrow
-from billing.escrow import Ask
 from billing.ingest import Ingested, OvertakenError
 from billing.models import Balance, DirtyHour, JournalOffset, Lease, Quota, UsageEvent
 from gateway.control import drain as drain_module
-from gateway.control.drain import Drain, recover
-from gateway.journal.reader import JournalReader
+from gateway.control.drain import Drain
+from gateway.control.recovery import recover as recover_all
+from gateway.journal.reader import JournalReader, recoverable
 from gateway.journal.records import Closed, Hold, Opened
 from gateway.journal.writer import JournalWriter
+from gateway.quotas.escrow import Ask
 from tests.factories.keys import KeyFactory
 
 AT_MS = 1_790_000_000_000
@@ -56,6 +57,13 @@ def moment(record: Opened) -> datetime:
     return datetime.fromtimestamp(record.at_ms / 1000, UTC)
 
 
+def recover(folder: Path) -> list[str]:
+    """Recover what is dead in `folder`; returns whose journals that were."""
+    dead = recoverable(folder)
+    recover_all(lambda: dead)
+    return [journal.incarnation for journal in dead]
+
+
 def drained(tmp_path: Path) -> Drain:
     return Drain(JournalReader(tmp_path, "gw_1"))
 
@@ -93,7 +101,7 @@ def test_entries_interleave_and_come_in_pieces(journal: JournalWriter, tmp_path:
 def test_death_at_any_step_neither_loses_nor_doubles(
     journal: JournalWriter, tmp_path: Path, quota: Quota, steps_before_death: int
 ) -> None:
-    escrow.lease("gw_1", [Ask(quota.pk, PERIOD, 10_000, 2_000)])
+    escrow.lease("gw_1", [[Ask(quota.pk, PERIOD, 10_000, 2_000)]])
     hold = (Hold(quota.pk, PERIOD, 500),)
     batches = [[opened(1, holds=hold), opened(2, holds=hold)], [closed(1), opened(3, holds=hold)], [closed(3)]]
     first = drained(tmp_path)
@@ -118,7 +126,7 @@ def test_death_at_any_step_neither_loses_nor_doubles(
 def test_what_is_there_already_is_neither_doubled_nor_settled_again(
     journal: JournalWriter, tmp_path: Path, quota: Quota
 ) -> None:
-    escrow.lease("gw_1", [Ask(quota.pk, PERIOD, 10_000, 2_000)])
+    escrow.lease("gw_1", [[Ask(quota.pk, PERIOD, 10_000, 2_000)]])
     hold = (Hold(quota.pk, PERIOD, 500),)
     journal.append(opened(1, holds=hold), closed(1))
     drained(tmp_path).step()
@@ -154,7 +162,7 @@ def test_a_long_call_does_not_keep_the_journal(
     tmp_path: Path, quota: Quota, monkeypatch: MonkeyPatch, ends: bool
 ) -> None:
     monkeypatch.setattr(drain_module, "CARRY_BYTES", 2_000)
-    escrow.lease("gw_1", [Ask(quota.pk, PERIOD, 10_000, 2_000)])
+    escrow.lease("gw_1", [[Ask(quota.pk, PERIOD, 10_000, 2_000)]])
     journal, drain = JournalWriter(tmp_path, "gw_1", segment_bytes=1_000), drained(tmp_path)
     journal.append(opened(0, holds=(Hold(quota.pk, PERIOD, 500),)))
     for number in range(1, 50):

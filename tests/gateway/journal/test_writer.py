@@ -1,24 +1,35 @@
 """What the journal's writer promises: all or none, locked, bounded, and a clear word when it cannot write."""
 
+import asyncio
 import errno
 import os
 import resource
+import shutil
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
+from gateway.journal import flush as flush_module
+from gateway.journal import room as room_module
 from gateway.journal import writer as writer_module
 from gateway.journal.frames import JournalError
 from gateway.journal.reader import JournalReader
+from gateway.journal.segments import segments
 from gateway.journal.writer import JournalWriter
 from tests.gateway.journal.records import closed, opened
 
 
 def everything(directory: Path, incarnation: str) -> list[object]:
     return [record for record, _ in JournalReader(directory, incarnation).read(0, 1_000_000)]
+
+
+def append_many(writer: JournalWriter, count: int) -> None:
+    for number in range(count):
+        writer.append(opened(str(number)))
 
 
 def test_files_are_private(tmp_path: Path) -> None:
@@ -29,9 +40,8 @@ def test_files_are_private(tmp_path: Path) -> None:
     assert modes == {"inc_1.journal": 0o600, "inc_1.lock": 0o600}
 
 
-@pytest.mark.parametrize("fsync", [False, True])
-def test_appended_records_are_read_back_in_order(tmp_path: Path, fsync: bool) -> None:
-    writer = JournalWriter(tmp_path, "inc_1", fsync=fsync)
+def test_appended_records_are_read_back_in_order(tmp_path: Path) -> None:
+    writer = JournalWriter(tmp_path, "inc_1")
     writer.append(opened("a"), opened("b"))
     writer.append(closed("b"))
     assert everything(tmp_path, "inc_1") == [opened("a"), opened("b"), closed("b")]
@@ -66,17 +76,105 @@ def test_segments_rotate_and_keep_the_order(tmp_path: Path) -> None:
     assert everything(tmp_path, "inc_1") == records
 
 
-def test_what_is_not_drained_is_bounded(tmp_path: Path) -> None:
-    writer = JournalWriter(tmp_path, "inc_1", segment_bytes=1000, max_bytes=3000)
-    for _ in range(20):
+def test_what_is_not_drained_is_bounded_and_said_early(tmp_path: Path) -> None:
+    writer = JournalWriter(tmp_path, "inc_1", max_bytes=8000)
+    while not writer.warning:
         writer.append(opened())
+    assert "at 8000 calls are refused" in writer.warning
+    size = sum(path.stat().st_size for path in tmp_path.glob("*.journal"))
+    assert 4000 <= size < 6000
     with pytest.raises(JournalError, match="not in the database yet"):
-        writer.append(*[opened()] * 6)
-    assert sum(path.stat().st_size for path in tmp_path.glob("*.journal")) <= 5000
+        append_many(writer, 100)
+    for _ in range(20):
+        writer.append(closed())  # calls under way end as ever
+    assert sum(path.stat().st_size for path in tmp_path.glob("*.journal")) < 12_000
     reader, drained = JournalReader(tmp_path, "inc_1"), writer.end
     reader.discard(drained)
+    writer.append(opened())
+    assert [record for record, _ in reader.read(drained, 10)] == [opened()]
+    writer.look()
+    assert writer.warning == ""
+
+
+def test_a_disk_is_not_filled_to_the_brim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = JournalWriter(tmp_path, "inc_1")
+    real = os.statvfs(tmp_path)
+    monkeypatch.setattr(room_module.os, "statvfs", lambda _: os.statvfs_result([*real[:4], 10, *real[5:]]))
+    writer.look()
+    with pytest.raises(JournalError, match="once 64 MiB are free"):
+        writer.append(opened())
     writer.append(closed())
-    assert [record for record, _ in reader.read(drained, 10)] == [closed()]
+    monkeypatch.undo()
+    writer.append(opened())
+    assert everything(tmp_path, "inc_1") == [closed(), opened()]
+
+
+def test_calls_are_refused_once_the_files_were_deleted(tmp_path: Path) -> None:
+    writer = JournalWriter(tmp_path / "journal", "inc_1")
+    shutil.rmtree(tmp_path / "journal")
+    writer.look()
+    with pytest.raises(JournalError, match="are gone"):
+        writer.append(opened())
+    assert "restart the gateway" in writer.warning
+
+
+async def test_a_flush_is_shared_by_all_who_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[int] = []
+    began = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    go_on, real = threading.Event(), flush_module.os.fsync
+
+    def slow(descriptor: int) -> None:
+        flushed.append(os.fstat(descriptor).st_size)
+        loop.call_soon_threadsafe(began.set)
+        assert go_on.wait(10)
+        real(descriptor)
+
+    writer = JournalWriter(tmp_path, "inc_1", fsync=True)
+    monkeypatch.setattr(flush_module.os, "fsync", slow)
+    first = writer.append(opened("0"))
+    await began.wait()
+    others = [writer.append(opened(str(number))) for number in range(1, 20)]
+    assert first is not None and not first.done()
+    go_on.set()
+    for waited in (first, *others):
+        assert waited is not None
+        await waited
+    assert flushed[-1] == writer.end, "what is waited for was written before its flush began"
+    assert len(flushed) == 2
+    writer.close()
+
+
+async def test_a_flush_that_fails_is_told_and_the_next_begins_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = JournalWriter(tmp_path, "inc_1", fsync=True)
+
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(flush_module.os, "fsync", fail)
+    waited = writer.append(opened("a"))
+    assert waited is not None
+    with pytest.raises(JournalError, match="Input/output error"):
+        await waited
+    monkeypatch.undo()
+    waited = writer.append(opened("b"))
+    assert waited is not None
+    await waited
+    assert [segment.number for segment in segments(tmp_path, "inc_1")] == [0, 1]
+    assert everything(tmp_path, "inc_1") == [opened("a"), opened("b")]
+    writer.close()
+
+
+async def test_entries_wait_for_their_flush_over_segments_and_the_end(tmp_path: Path) -> None:
+    writer = JournalWriter(tmp_path, "inc_1", fsync=True, segment_bytes=1000)
+    waited = [writer.append(opened(str(number))) for number in range(40)]
+    writer.close()
+    for one in waited:
+        assert one is not None
+        await one
+    assert everything(tmp_path, "inc_1") == [opened(str(number)) for number in range(40)]
 
 
 def test_an_unwritable_folder_is_said_clearly(tmp_path: Path) -> None:
