@@ -1,6 +1,5 @@
 """What a key may know about itself: the models it can call, and its limits."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +9,7 @@ from gateway.endpoints import ENDPOINTS, KEY, MODELS
 from gateway.headers import JSON, NO_STORE, call_headers
 from gateway.money import format_usd
 from gateway.quotas.interface import Remaining
+from gateway.quotas.refusals import company_wide
 from gateway.runtime import Runtime
 from gateway.snapshot import UNSET, ModelPolicy, Snapshot
 from gateway.stages.authorise import callable_models, find_model
@@ -51,7 +51,9 @@ def _model(model: ModelPolicy) -> dict[str, Any]:
 
 async def _key(principal: Principal, snapshot: Snapshot, runtime: Runtime) -> dict[str, Any]:
     entry, team, now = principal.key, principal.team, runtime.clock.now()
-    quotas = every_quota_of(principal, snapshot)
+    models = callable_models(principal, snapshot, now)
+    of_models = [quota for model in models for quota in snapshot.quotas.get(("model", model.id), ())]
+    quotas = [*every_quota_of(principal, snapshot), *of_models]
     rates = [quota for quota in quotas if quota.metric != "usd"]
     money = [quota for quota in quotas if quota.metric == "usd"]
     remaining = [
@@ -70,26 +72,34 @@ async def _key(principal: Principal, snapshot: Snapshot, runtime: Runtime) -> di
         "owner_id": entry.owner_id,
         "team": {"id": team.id, "slug": team.slug, "name": team.name},
         "application_id": entry.application_id,
-        "models": [model.slug for model in callable_models(principal, snapshot, now)],
+        "models": [model.slug for model in models],
         "endpoints": [endpoint.path for endpoint in ENDPOINTS],
-        "limits": _limits(remaining),
+        "limits": [_limit(one, snapshot) for one in remaining],
         "portal_url": f"{snapshot.portal_url}/keys/{entry.key_id}",
     }
 
 
-def _limits(all_remaining: Sequence[Remaining]) -> list[dict[str, Any]]:
-    return [
-        {
-            "quota_id": remaining.quota.id,
-            "scope": remaining.quota.scope_kind,
-            "metric": remaining.quota.metric,
-            "window": remaining.quota.window,
-            "limit": _amount(remaining, remaining.limit),
-            "left": _amount(remaining, remaining.left),
-            "resets_at": _moment(remaining.resets_at),
-        }
-        for remaining in all_remaining
-    ]
+def _limit(remaining: Remaining, snapshot: Snapshot) -> dict[str, Any]:
+    """Tell one limit; of the whole company's money only that there is a budget."""
+    quota, hidden = remaining.quota, company_wide(remaining.quota)
+    counted = quota.scope_id if quota.scope_kind == "model" else quota.model_id
+    return {
+        "quota_id": quota.id,
+        "scope": quota.scope_kind,
+        "model": _slug(counted, snapshot),
+        "metric": quota.metric,
+        "window": quota.window,
+        "limit": None if hidden else _amount(remaining, remaining.limit),
+        "left": None if hidden else _amount(remaining, remaining.left),
+        "resets_at": None if quota.metric == "concurrent" else _moment(remaining.resets_at),
+        "at_limit": "step_down" if quota.step_down_model_id else "block",
+        "step_down_model": _slug(quota.step_down_model_id, snapshot),
+    }
+
+
+def _slug(model_id: str | None, snapshot: Snapshot) -> str | None:
+    model = snapshot.models.get(model_id or "")
+    return model.slug if model is not None else None
 
 
 def _amount(remaining: Remaining, amount: int) -> str | int:

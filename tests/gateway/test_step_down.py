@@ -221,3 +221,27 @@ def test_nobody_who_calls_learns_what_the_company_has_left(start_gateway: StartG
     )
     assert "left" not in message
     assert HELLO[0]["content"] not in message
+
+
+def test_a_key_is_told_its_limits_what_is_left_and_what_happens_then(
+    start_gateway: StartGateway, upstream: FakeUpstream
+) -> None:
+    quotas = [
+        make.quota("usd", "month", parse_usd("7.77"), ("organisation", "org_1")),
+        make.quota("requests", "minute", 60, ("organisation", "org_1")),
+        down(SMALL, parse_usd("5"), model=LARGE),
+        make.quota("concurrent", "total", 3),
+        make.quota("total_tokens", "total", 1000, ("model", "mod_chat-small")),
+        make.quota("usd", "day", 1, ("model", "mod_other")),
+    ]
+    gateway = start_gateway(models=models(upstream), quotas=quotas)
+    found = {one["quota_id"]: one for one in gateway.client.get("/v1/key").json()["limits"]}
+    assert set(found) == {quota.id for quota in quotas[:-1]}
+    company, calls, pair, gauge, tokens = (found[quota.id] for quota in quotas[:-1])
+    assert (company["limit"], company["left"], company["at_limit"]) == (None, None, "block")
+    assert company["resets_at"] is not None
+    assert (calls["limit"], calls["left"], calls["model"]) == (60, 60, None)
+    assert (pair["scope"], pair["model"], pair["left"]) == ("team", LARGE, "5.00")
+    assert (pair["at_limit"], pair["step_down_model"]) == ("step_down", SMALL)
+    assert (gauge["left"], gauge["resets_at"]) == (3, None)
+    assert (tokens["scope"], tokens["model"], tokens["left"], tokens["resets_at"]) == ("model", SMALL, 1000, None)
