@@ -64,6 +64,10 @@ class HttpUpstream:
             exchange.close()
             raise
 
+    def pools(self) -> list[tuple[str, Pool]]:
+        """Return the pools there are, each with its provider's id, for metrics."""
+        return [(settings[0], pool) for settings, pool in self._pools.items()]
+
     async def close(self) -> None:
         """Close every connection; none is made any more. Idempotent."""
         self._closed = True

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.errors import StoreUnavailable
@@ -43,6 +44,16 @@ class Authority(Protocol):
     async def wanted(self) -> Collection[Slot]:
         """Name the windows that somebody could not get enough of. Raises StoreUnavailable."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseState:
+    """How leases stand, for metrics. `waiting`, `wanted`: callers and windows now; `waits`: callers that waited, ever."""
+
+    slices: Collection[Slice]
+    waiting: int
+    wanted: int
+    waits: int
 
 
 class _Waiter:
@@ -94,10 +105,16 @@ class Leaseholder:
         self._joined = asyncio.Event()
         self.one_at_a_time = asyncio.Lock()
         self._wanted: Collection[Slot] = ()
+        self._waits = 0
+
+    def state(self) -> LeaseState:
+        """Say how leases stand."""
+        return LeaseState(self._escrow.slices.values(), len(self._waiting), len(self._wanted), self._waits)
 
     async def wait(self, asks: Asks, now: float) -> list[Remaining] | Remaining:
         """Take amounts that the slices in hand did not cover. Raises StoreUnavailable."""
         waiter = _Waiter(asks, now, asyncio.get_running_loop().time())
+        self._waits += 1
         if self._patient:
             waiter.due = max(waiter.due, *(self._retry_at(quota, need, now) for quota, need in asks))
         self._waiting.append(waiter)

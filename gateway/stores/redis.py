@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from gateway.quotas.escrow import Escrow
 from gateway.quotas.interface import Remaining
-from gateway.quotas.leases import Leaseholder
+from gateway.quotas.leases import Leaseholder, LeaseState
 from gateway.quotas.window import rate_bounds
 from gateway.snapshot import QuotaPolicy
 from gateway.stores.redis_leases import RedisLeases, share_of
@@ -33,6 +33,10 @@ class RedisRateStore:
     def degraded(self) -> bool:
         """Whether Redis is away."""
         return self._redis.degraded
+
+    def leases(self) -> LeaseState:
+        """Say how leases stand, for metrics."""
+        return self._holder.state()
 
     async def take(self, asks: Sequence[tuple[QuotaPolicy, int]], now: float) -> list[Remaining] | Remaining:
         """See `RateStore.take`."""
