@@ -12,7 +12,8 @@ from gateway.errors import StoreUnavailable
 from gateway.journal.records import Hold
 from gateway.quotas.escrow import Ask, Escrow, Slot, Standing
 from gateway.quotas.interface import Granted, Remaining
-from gateway.quotas.leases import Leaseholder
+from gateway.quotas.leases import Leaseholder, LeaseState
+from gateway.quotas.memory import holds_of
 from gateway.quotas.window import bounds_of
 from gateway.snapshot import QuotaPolicy
 
@@ -34,6 +35,10 @@ class LedgerMoney:
         self._holder = Leaseholder(self._escrow, self._ledger, patient=True)
         self.settling = self._ledger.settling
 
+    def leases(self) -> LeaseState:
+        """Say how leases stand, for metrics."""
+        return self._holder.state()
+
     async def take(self, asks: Sequence[tuple[QuotaPolicy, int]]) -> Granted | Remaining:
         """See `MoneyStore.take`."""
         now = self._now()
@@ -45,8 +50,7 @@ class LedgerMoney:
             left = waited
         elif self._escrow.thin:
             self._holder.top_up()
-        holds = [Hold(of.quota.id, of.starts_at, need) for of, (_, need) in zip(left, asks, strict=True)]
-        return Granted(tuple(holds), tuple(left))
+        return Granted(holds_of(left, asks), tuple(left))
 
     def release(self, holds: Sequence[Hold], spent_nano_usd: int) -> None:
         """Free what was held and not spent. What was spent stays reserved until the drain has settled it."""

@@ -134,11 +134,6 @@ class Escrow:
             left.append(part.remaining(now))
         return left
 
-    def tight(self, asks: Sequence[tuple[QuotaPolicy, int]], now: float) -> Slice:
-        """Return the slice that did not suffice for `asks`."""
-        parts = [(self.slice_of(quota, now), need) for quota, need in asks]
-        return next(part for part, need in parts if need > part.free and need > 0)
-
     def free(self, slot: Slot, amount: int) -> Slice | None:
         """Put back what was taken and not used; a negative amount was used beyond. None: its window is forgotten."""
         part = self.slices.get(slot)

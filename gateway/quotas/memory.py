@@ -1,63 +1,74 @@
-"""Money kept in memory: the exact store of tests and benchmarks."""
+"""Limits of one process that is alone: it holds all there is, and asks nobody."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from gateway.journal.records import Hold
+from gateway.quotas.escrow import Escrow, Slice
 from gateway.quotas.interface import Granted, Remaining
 from gateway.quotas.window import bounds_of
 from gateway.snapshot import QuotaPolicy
 
 
+class SoleEscrow(Escrow):
+    """The escrow of a process that is alone: each slice is the whole window."""
+
+    def slice_of(self, quota: QuotaPolicy, now: float) -> Slice:
+        part = super().slice_of(quota, now)
+        part.leased = part.capacity
+        self.owed.clear()
+        return part
+
+    def take_or_refuse(self, asks: Sequence[tuple[QuotaPolicy, int]], now: float) -> list[Remaining] | Remaining:
+        """Take each amount, all or none; a single `Remaining` names the quota that did not allow it."""
+        left = self.take(asks, now)
+        if left is not None:
+            return left
+        parts = [(self.slice_of(quota, now), need) for quota, need in asks]
+        return next(part for part, need in parts if need > part.free and need > 0).remaining(now)
+
+
 class MemoryMoneyStore:
-    """An exact `MoneyStore` of one process that has no drain: releasing settles at once.
+    """The exact `MoneyStore` of tests and benchmarks: without a drain, releasing settles at once.
 
     Nothing is granted when spent + held + asked would pass the capacity; what a call costs beyond its hold is debt.
     """
 
     def __init__(self, time_zone: str = "UTC", clock: Callable[[], float] = time.time) -> None:
-        self._time_zone = time_zone
         self._clock = clock
-        self._held: dict[tuple[str, int], int] = {}  # nano-USD by (quota, period)
-        self._spent: dict[tuple[str, int], int] = {}
+        self._escrow = SoleEscrow(lambda quota, now: bounds_of(quota, now, time_zone), lapses=False)
+        self._spent: Counter[str] = Counter()  # nano-USD by quota
 
     async def take(self, asks: Sequence[tuple[QuotaPolicy, int]]) -> Granted | Remaining:
         """Take each amount (nano-USD), all or none; each quota is named once."""
-        now = self._clock()
-        for quota, amount in asks:
-            left = self._remaining(quota, now)
-            if amount > left.left:
-                return left
-        holds = []
-        for quota, amount in asks:
-            period = bounds_of(quota, now, self._time_zone)[0]
-            holds.append(Hold(quota.id, period, amount))
-            self._held[quota.id, period] = self._held.get((quota.id, period), 0) + amount
-        return Granted(tuple(holds), tuple(self._remaining(quota, now) for quota, _ in asks))
+        left = self._escrow.take_or_refuse(asks, self._clock())
+        if isinstance(left, Remaining):
+            return left
+        return Granted(holds_of(left, asks), tuple(left))
 
     def release(self, holds: Sequence[Hold], spent_nano_usd: int) -> None:
         """Give each hold back and count what was spent in the period it was reserved in."""
         for hold in holds:
-            key = hold.quota_id, hold.period
-            self._held[key] = self._held.get(key, 0) - hold.amount
-            self._spent[key] = self._spent.get(key, 0) + spent_nano_usd
+            self._escrow.free((hold.quota_id, hold.period), hold.amount - spent_nano_usd)
+            self._spent[hold.quota_id] += spent_nano_usd
 
     async def peek(self, quotas: Sequence[QuotaPolicy]) -> list[Remaining]:
         """Say what is left of each, without taking anything."""
         now = self._clock()
-        return [self._remaining(quota, now) for quota in quotas]
+        return [self._escrow.slice_of(quota, now).remaining(now) for quota in quotas]
 
     def spent(self, quota_id: str) -> int:
         """Return what was spent of a quota over all its periods, in nano-USD."""
-        return sum(amount for (owner, _), amount in self._spent.items() if owner == quota_id)
+        return self._spent[quota_id]
 
     def held(self, quota_id: str) -> int:
         """Return what is held of a quota over all its periods, in nano-USD."""
-        return sum(amount for (owner, _), amount in self._held.items() if owner == quota_id)
+        return sum(part.reserved for slot, part in self._escrow.slices.items() if slot[0] == quota_id) - self.spent(
+            quota_id
+        )
 
-    def _remaining(self, quota: QuotaPolicy, now: float) -> Remaining:
-        period, end = bounds_of(quota, now, self._time_zone)
-        key = quota.id, period
-        capacity = quota.capacity_at(now)
-        left = capacity - self._held.get(key, 0) - self._spent.get(key, 0)
-        return Remaining(quota, capacity, max(0, left), float(end), period)
+
+def holds_of(left: Sequence[Remaining], asks: Sequence[tuple[QuotaPolicy, int]]) -> tuple[Hold, ...]:
+    """Return what the journal notes of amounts that were taken."""
+    return tuple([Hold(of.quota.id, of.starts_at, need) for of, (_, need) in zip(left, asks, strict=True)])

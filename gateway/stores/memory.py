@@ -2,20 +2,10 @@
 
 from collections.abc import Sequence
 
-from gateway.quotas.escrow import Escrow, Slice
 from gateway.quotas.interface import Remaining
+from gateway.quotas.memory import SoleEscrow
 from gateway.quotas.window import rate_bounds
 from gateway.snapshot import QuotaPolicy
-
-
-class _Everything(Escrow):
-    """The escrow of a process that is alone: each slice is the whole window."""
-
-    def slice_of(self, quota: QuotaPolicy, now: float) -> Slice:
-        part = super().slice_of(quota, now)
-        part.leased = part.capacity
-        self.owed.clear()
-        return part
 
 
 class MemoryRateStore:
@@ -25,12 +15,11 @@ class MemoryRateStore:
     """
 
     def __init__(self) -> None:
-        self._escrow = _Everything(rate_bounds, lapses=True)
+        self._escrow = SoleEscrow(rate_bounds, lapses=True)
 
     async def take(self, asks: Sequence[tuple[QuotaPolicy, int]], now: float) -> list[Remaining] | Remaining:
         """See `RateStore.take`."""
-        left = self._escrow.take(asks, now)
-        return left if left is not None else self._escrow.tight(asks, now).remaining(now)
+        return self._escrow.take_or_refuse(asks, now)
 
     async def give_back(self, asks: Sequence[tuple[QuotaPolicy, int, int]], now: float) -> None:
         """See `RateStore.give_back`."""
