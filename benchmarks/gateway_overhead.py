@@ -191,7 +191,7 @@ def _compare(options: argparse.Namespace) -> None:
                 for _ in range(options.rounds)
             ]
             direct, through = sorted(rounds, key=lambda pair: pair[1].per_second)[len(rounds) // 2]
-            print(  # noqa: T201 - the result
+            print(
                 f"{name}: {through.per_second:.0f} requests/s, {through.per_second / direct.per_second:.1%} of direct; "
                 f"{through.cpu_us:.0f} µs CPU per request; added p50 {through.p50_ms - direct.p50_ms:.2f} ms, "
                 f"added p99 {through.p99_ms - direct.p99_ms:.2f} ms"

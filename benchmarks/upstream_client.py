@@ -201,7 +201,7 @@ def main() -> None:
         run(provide(options.port, tls))
     else:
         client, kind = options.role.split(":")
-        print(run(measure(client, kind, options.port, options.connections, options.seconds, options.certificate)))  # noqa: T201 - read by the parent
+        print(run(measure(client, kind, options.port, options.connections, options.seconds, options.certificate)))
 
 
 def _compare(options: argparse.Namespace, folder: Path) -> None:
@@ -225,7 +225,7 @@ def _compare(options: argparse.Namespace, folder: Path) -> None:
                 cpu_us = statistics.median(rounds[name])
                 print(
                     f"{kind}{', TLS' if options.tls else ''}, {name}: {cpu_us:.0f} µs CPU, {cpu_us / ours:.2f} × ours"
-                )  # noqa: T201 - the result
+                )
     finally:
         provider.terminate()
         provider.wait(10)

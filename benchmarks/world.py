@@ -1,0 +1,76 @@
+"""What a run stands on: a folder, ports, the fake provider with its authority, and stores when they are asked for."""
+
+import shutil
+import sys
+import tempfile
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from benchmarks import authority
+from benchmarks.gateways.atrium import Embedded, Production
+from benchmarks.gateways.base import ROOT, Gateway, Missing, Site
+from benchmarks.gateways.litellm import LiteLLM
+from benchmarks.gateways.nginx import Nginx
+from benchmarks.gateways.portkey import Portkey
+from benchmarks.processes import LOAD_CORE, Started, free_ports, wait_for_port
+from benchmarks.stores import Stores
+from benchmarks.work import Target
+
+NAMES = ("nginx", "atrium", "embedded", "litellm", "portkey")
+
+
+class World:
+    """All of it; gone when the block ends."""
+
+    def __enter__(self) -> Self:
+        self._folder = Path(tempfile.mkdtemp(prefix="atrium-bench-"))
+        self._folder.chmod(0o755)  # nginx and PostgreSQL run as others
+        self._ports = free_ports(24_000)
+        self._gateways: list[Gateway] = []
+        self._stores_started = False
+        ca, certificate, key = authority.make(self._folder)
+        port, tls_port = next(self._ports), next(self._ports)
+        command = [sys.executable, "-m", "benchmarks.provider", "--port", str(port), "--tls-port", str(tls_port)]
+        self.provider = Started(
+            [*command, "--cert", str(certificate), "--key", str(key)],
+            folder=self._folder, name="provider", cores=str(LOAD_CORE), cwd=ROOT,
+        )  # fmt: skip
+        wait_for_port(port, self.provider)
+        self.site = Site(self._folder, self._ports, port, tls_port, ca)
+        self.direct = Target("127.0.0.1", port)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for gateway in self._gateways:
+            gateway.stop()
+        if self._stores_started:
+            self.stores.stop()
+        self.provider.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    @cached_property
+    def stores(self) -> Stores:
+        """PostgreSQL and Redis, started when first asked for."""
+        stores = Stores(self._folder, self._ports)
+        self._stores_started = True
+        return stores
+
+    def gateway(self, name: str) -> Gateway:
+        """Return a gateway of NAMES, prepared. Raises Missing."""
+        made = {
+            "nginx": lambda: Nginx(self.site),
+            "atrium": lambda: Production(self.site, self.stores),
+            "embedded": lambda: Embedded(self.site),
+            "litellm": lambda: LiteLLM(self.site),
+            "portkey": lambda: Portkey(self.site),
+        }[name]()
+        self._gateways.append(made)
+        try:
+            made.prepare()
+        except (RuntimeError, OSError) as error:
+            raise Missing(f"{made.name}: {error}") from error
+        return made
