@@ -58,7 +58,7 @@ async def test_an_overrun_is_debt_that_blocks() -> None:
 @given(st.lists(st.tuples(st.integers(1, 40), st.integers(0, 100), st.booleans()), max_size=40))
 async def test_spent_never_passes_the_capacity_while_bounds_hold(calls: list[tuple[int, int, bool]]) -> None:
     store = MemoryMoneyStore(clock=Clock(NOVEMBER))
-    flying = []
+    flying: list[tuple[tuple[Hold, ...], int, int]] = []
     total = 0
     for bound, percent, settle in calls:
         granted = await store.take([(TEAM, bound), (KEY, bound)])

@@ -1,0 +1,292 @@
+"""The escrow's books: whatever happens in whatever order, nothing passes a capacity, and nothing that fits is refused."""
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+
+from gateway.quotas.escrow import SLICE_OF_REMAINDER, Account, Ask, Escrow, Slot, Standing, decide
+from gateway.snapshot import QuotaExtra, QuotaPolicy
+from tests.gateway.stores.quotas import NOW, quota
+
+MINUTE = 60
+WIDE, TIGHT = quota("wide", "usd", 1_000), quota("tight", "usd", 100)
+
+
+def bounds(of: QuotaPolicy, now: float) -> tuple[int, int]:
+    start = int(now // MINUTE) * MINUTE
+    return start, start + MINUTE
+
+
+def lease(escrow: Escrow, of: QuotaPolicy, now: float, granted: int, others: int = 0) -> None:
+    part = escrow.slice_of(of, now)
+    part.granted(Standing(0, part.leased + granted + others, granted), 0.0)
+
+
+def test_what_is_in_hand_is_handed_out_and_no_more() -> None:
+    escrow = Escrow(bounds, lapses=True)
+    assert escrow.take([(WIDE, 1)], NOW) is None
+    lease(escrow, WIDE, NOW, 10, others=200)
+    left = escrow.take([(WIDE, 10)], NOW)
+    assert left is not None and (left[0].limit, left[0].left, left[0].starts_at) == (1_000, 790, 1_800_000_000)
+    assert escrow.take([(WIDE, 1)], NOW) is None
+    escrow.free((WIDE.id, 1_800_000_000), 4)
+    assert escrow.take([(WIDE, 4)], NOW) is not None
+    assert escrow.take([(WIDE, 0)], NOW) is not None, "nothing always fits"
+
+
+def test_all_or_none() -> None:
+    escrow = Escrow(bounds, lapses=True)
+    lease(escrow, WIDE, NOW, 10)
+    lease(escrow, TIGHT, NOW, 5)
+    assert escrow.take([(WIDE, 6), (TIGHT, 6)], NOW) is None
+    assert escrow.take([(WIDE, 10), (TIGHT, 5)], NOW) is not None
+
+
+def test_a_new_window_is_another_slice_and_what_comes_back_late_is_the_old_ones() -> None:
+    escrow = Escrow(bounds, lapses=True)
+    lease(escrow, WIDE, NOW, 10)
+    escrow.take([(WIDE, 10)], NOW)
+    assert escrow.take([(WIDE, 1)], NOW + MINUTE) is None
+    escrow.free((WIDE.id, 1_800_000_000), 10)
+    assert escrow.take([(WIDE, 1)], NOW + MINUTE) is None
+    assert escrow.take([(WIDE, 1)], NOW) is not None, "a clock that goes back finds the old window again"
+
+
+def test_an_ended_window_lapses_where_it_may() -> None:
+    for lapses in (True, False):
+        escrow = Escrow(bounds, lapses=lapses)
+        lease(escrow, WIDE, NOW, 10)
+        escrow.take([(WIDE, 3)], NOW)
+        escrow.slice_of(WIDE, NOW + 3 * MINUTE)
+        assert ((WIDE.id, 1_800_000_000) in escrow.slices) is not lapses
+
+
+def test_a_lowered_capacity_recalls_what_is_free_and_a_raised_one_or_another_edit_nothing() -> None:
+    escrow = Escrow(bounds, lapses=True)
+    lease(escrow, WIDE, NOW, 100)
+    escrow.take([(WIDE, 30)], NOW)
+    for edited in (replace(WIDE, step_down_model_id="mod_cheap"), replace(WIDE, capacity=2_000)):
+        assert escrow.take([(edited, 10)], NOW) is not None
+        assert not escrow.owed
+    assert escrow.take([(replace(WIDE, capacity=500), 1)], NOW) is None
+    assert escrow.owed == {(WIDE.id, 1_800_000_000): 50}
+
+
+def test_an_extra_that_ends_recalls_too() -> None:
+    extended = replace(TIGHT, extras=(QuotaExtra(100, 0.0, NOW + 10),))
+    escrow = Escrow(bounds, lapses=True)
+    lease(escrow, extended, NOW, 150)
+    assert escrow.take([(extended, 60)], NOW + 9) is not None
+    assert escrow.take([(extended, 60)], NOW + 10) is None
+    assert escrow.owed == {(TIGHT.id, 1_800_000_000): 90}
+
+
+def test_a_slice_is_topped_up_before_it_is_dry_and_once() -> None:
+    escrow = Escrow(bounds, lapses=True)
+    lease(escrow, WIDE, NOW, 20)
+    for _ in range(10):
+        escrow.take([(WIDE, 1)], NOW)
+    assert not escrow.thin
+    escrow.take([(WIDE, 1)], NOW)
+    assert escrow.thin == {(WIDE.id, 1_800_000_000)}
+    escrow.thin.clear()
+    escrow.take([(WIDE, 1)], NOW)
+    assert not escrow.thin
+
+
+def test_slices_follow_recent_use() -> None:
+    escrow = Escrow(bounds, lapses=True)
+    lease(escrow, WIDE, NOW, 1_000)
+    part = escrow.slice_of(WIDE, NOW)
+    part.lot = 0
+    for _ in range(500):
+        escrow.take([(WIDE, 1)], NOW)
+    assert part.spare(1, 1.0) == 500, "about a second's worth"
+    escrow.idle(1.0, 30.0)
+    assert part.spare(1, 2.0) == 20, "or twenty calls'"
+
+
+def test_idle_slices_are_found_and_empty_ones_forgotten() -> None:
+    escrow = Escrow(bounds, lapses=False)
+    lease(escrow, WIDE, NOW, 10)
+    part = escrow.slice_of(WIDE, NOW)
+    escrow.take([(WIDE, 1)], NOW)
+    assert escrow.idle(5.0, 30.0) == []
+    assert escrow.idle(34.0, 30.0) == []
+    assert escrow.idle(35.0, 30.0) == [part]
+    escrow.lower([part])
+    escrow.owed.clear()
+    assert escrow.idle(36.0, 30.0) == [part] and escrow.slices, "what is in flight is remembered"
+    escrow.free(part.slot, 1)
+    part.leased = 0
+    escrow.idle(37.0, 30.0)
+    assert not escrow.slices
+
+
+def test_spare_is_a_sixteenth_of_the_remainder_and_none_where_anybody_waits() -> None:
+    slot = ("q", 0)
+    plenty, waited = {slot: Account(0)}, {slot: Account(0, wanted=True)}
+    bids = [[Ask("q", 0, 1_600, 0, 5_000)]]
+    assert decide(bids, plenty) == decide(bids, waited) == [None]
+    assert (plenty[slot].granted, waited[slot].granted) == (1_600 // SLICE_OF_REMAINDER, 0)
+
+
+@dataclass(eq=False)
+class Process:
+    """A gateway process: its escrow, and the calls that hold something of it."""
+
+    escrow: Escrow = field(default_factory=lambda: Escrow(bounds, lapses=False))
+    unsettled: Counter[Slot] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class Held:
+    """One call's reservation."""
+
+    process: Process
+    holds: tuple[tuple[Slot, int], ...]
+
+
+class Books(RuleBasedStateMachine):
+    """Three processes over one store that leases, settles and reclaims. The store is simple, so that it is right."""
+
+    held = Bundle("held")
+
+    @initialize()
+    def begin(self) -> None:
+        self.now, self.at = NOW, 0.0
+        self.quotas = {of.id: of for of in (WIDE, TIGHT)}
+        self.processes = [Process() for _ in range(3)]
+        self.settled: Counter[Slot] = Counter()
+        self.leases: dict[Slot, Counter[int]] = {}
+
+    def out(self, slot: Slot) -> int:
+        return self.settled[slot] + sum(self.leases.get(slot, Counter()).values())
+
+    def grant(self, who: int, asks: list[Ask]) -> Ask | None:
+        """Do what a store does in one step."""
+        accounts = {ask[:2]: Account(self.out(ask[:2])) for ask in asks}
+        before = {slot: account.out for slot, account in accounts.items()}
+        (refused,) = decide([asks], accounts)
+        for ask in asks:
+            slot, granted = ask[:2], accounts[ask[:2]].granted
+            assert granted == 0 or before[slot] + granted <= ask.capacity
+            self.leases.setdefault(slot, Counter())[who] += granted
+            self.processes[who].escrow.slices[slot].granted(
+                Standing(self.settled[slot], self.out(slot) - self.settled[slot], granted), self.at
+            )
+        return refused
+
+    def give_back(self, who: int) -> None:
+        owed, self.processes[who].escrow.owed = self.processes[who].escrow.owed, {}
+        for slot, amount in owed.items():
+            self.leases[slot][who] -= amount
+
+    def short(self, who: int, asks: list[tuple[QuotaPolicy, int]]) -> list[Ask]:
+        parts = [(self.processes[who].escrow.slice_of(of, self.now), need) for of, need in asks]
+        self.give_back(who)
+        return [
+            Ask(*part.slot, part.capacity, need - part.free, part.spare(need, self.at))
+            for part, need in parts
+            if need > part.free
+        ]
+
+    @rule(
+        target=held,
+        who=st.integers(0, 2),
+        wide=st.integers(1, 400),
+        tight=st.none() | st.integers(1, 60),
+    )
+    def take(self, who: int, wide: int, tight: int | None) -> object:
+        asks = [(self.quotas["wide"], wide)] + ([(self.quotas["tight"], tight)] if tight else [])
+        escrow = self.processes[who].escrow
+        left = escrow.take(asks, self.now)
+        if left is None and self.grant(who, self.short(who, asks)) is not None:
+            for other, process in enumerate(self.processes):  # it is wanted now: whatever is free goes back
+                process.escrow.lower(process.escrow.wanted(tuple(process.escrow.slices)))
+                self.give_back(other)
+            if self.grant(who, self.short(who, asks)) is not None:
+                assert not self.fits(asks), "a false refusal"
+                return multiple()
+        if left is None:
+            left = escrow.take(asks, self.now)
+        assert left is not None, "granted, and yet not in hand"
+        return Held(
+            self.processes[who],
+            tuple(((of.quota.id, of.starts_at), need) for of, (_, need) in zip(left, asks, strict=True)),
+        )
+
+    def fits(self, asks: list[tuple[QuotaPolicy, int]]) -> bool:
+        """Say whether everything promised and spent leaves room, wherever it lies."""
+        for of, need in asks:
+            slot = (of.id, bounds(of, self.now)[0])
+            reserved = sum(p.escrow.slices[slot].reserved for p in self.processes if slot in p.escrow.slices)
+            dead = self.leases.get(slot, Counter())[-1]
+            if self.settled[slot] + reserved + dead + need > self.quotas[of.id].capacity:
+                return False
+        return True
+
+    @rule(call=consumes(held), share=st.floats(0, 1))
+    def end(self, call: Held, share: float) -> None:
+        """A call ends: what it did not spend is free at once, what it spent stays until it is settled."""
+        for slot, amount in call.holds:
+            spent = int(amount * share)
+            call.process.escrow.free(slot, amount - spent)
+            call.process.unsettled[slot] += spent
+
+    @rule(who=st.integers(0, 2))
+    def settle(self, who: int) -> None:
+        process = self.processes[who]
+        for slot, cost in process.unsettled.items():
+            self.leases[slot][who] -= cost
+            self.settled[slot] += cost
+            part = process.escrow.free(slot, cost)
+            assert part is not None
+            part.leased -= cost
+        process.unsettled.clear()
+
+    @rule(who=st.integers(0, 2), passed=st.sampled_from([1.0, 40.0]))
+    def lie_idle(self, who: int, passed: float) -> None:
+        self.at += passed
+        escrow = self.processes[who].escrow
+        escrow.lower(escrow.idle(self.at, 30.0))
+        self.give_back(who)
+
+    @rule(name=st.sampled_from(["wide", "tight"]), capacity=st.integers(0, 1_500))
+    def edit(self, name: str, capacity: int) -> None:
+        self.quotas[name] = replace(self.quotas[name], capacity=capacity)
+
+    @rule(passed=st.sampled_from([1.0, 61.0]))
+    def time_passes(self, passed: float) -> None:
+        self.now += passed
+
+    @rule(who=st.integers(0, 2), recovered=st.booleans())
+    def die(self, who: int, recovered: bool) -> None:
+        """A process dies; another takes its place. Its lease is charged in full, or freed but for what was promised."""
+        process, self.processes[who] = self.processes[who], Process()
+        for slot, leases in self.leases.items():
+            amount, part = leases.pop(who, 0), process.escrow.slices.get(slot)
+            if recovered:
+                self.settled[slot] += part.reserved if part is not None else 0
+            else:
+                leases[-1] += amount
+
+    @invariant()
+    def the_store_knows_of_every_slice(self) -> None:
+        for who, process in enumerate(self.processes):
+            for slot, part in process.escrow.slices.items():
+                owed = process.escrow.owed.get(slot, 0)
+                assert self.leases.get(slot, Counter())[who] == part.leased + owed
+                assert part.reserved <= part.leased, "promised more than is held"
+
+    @invariant()
+    def nothing_is_out_twice(self) -> None:
+        for slot, leases in self.leases.items():
+            assert all(amount >= 0 for amount in leases.values()), slot
+
+
+TestBooks = Books.TestCase
+TestBooks.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
