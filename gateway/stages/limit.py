@@ -6,7 +6,6 @@ from gateway.errors import BudgetError, GatewayError, RateError
 from gateway.money import cost_of, settle
 from gateway.quotas.interface import Demand, Granted, Remaining, Reservation
 from gateway.quotas.refusals import budget_words, company_wide, rate_words, retry_after_s
-from gateway.quotas.window import bounds_of
 from gateway.runtime import Runtime
 from gateway.snapshot import Price, QuotaPolicy, Snapshot
 from gateway.types import Grant, Principal, Reserved
@@ -34,7 +33,9 @@ async def reserve(
         taken = await runtime.rates.take(rate_asks, now)
         if isinstance(taken, Remaining):
             return taken
-        reservation.rates = tuple((quota, bounds_of(quota, now, "UTC")[0], amount) for quota, amount in rate_asks)
+        reservation.rates = tuple(
+            [(of.quota, of.starts_at, amount) for of, (_, amount) in zip(taken, rate_asks, strict=True)]
+        )
         _tightest(reservation, taken)
     if money_asks:
         granted: Granted | Remaining | None = None
