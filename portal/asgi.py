@@ -20,7 +20,7 @@ from django.core.asgi import get_asgi_application
 
 from gateway.asgi import GatewayApp
 from gateway.control.plane import ControlPlane
-from portal import health
+from portal import health, metrics
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -37,6 +37,7 @@ class Atrium:
     def __init__(self) -> None:
         self._django: Any = None if settings.SERVE == "gateway" else get_asgi_application()
         self._plane: ControlPlane | None = None if settings.SERVE == "portal" else ControlPlane()
+        self._health = health.Health()
         self.gateway: GatewayApp | None = None  # the fast lane looks for it here
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -45,14 +46,24 @@ class Atrium:
         elif scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1000})
         elif scope["path"] in health.PATHS:
-            status, body = await health.answer(scope["path"], self._plane if self.gateway else None)
+            status, body = await self._health.answer(scope["path"], self._plane if self.gateway else None)
             await _respond(send, status, body, b"application/json")
+        elif scope["path"] == metrics.PATH and self._plane is not None and self.gateway is not None:
+            await self._metrics(scope, send, self._plane)
         elif self.gateway is not None and (self._django is None or self.gateway.handles(scope["path"])):
             await self.gateway(scope, receive, send)
         elif self._django is not None:
             await self._django(scope, receive, send)
         else:
             await _respond(send, 503, b'{"status": "starting"}', b"application/json")
+
+    async def _metrics(self, scope: Scope, send: Send, plane: ControlPlane) -> None:
+        if not metrics.may_read(scope):
+            words = b"Metrics are for this machine, or for who sends METRICS_TOKEN as a bearer token.\n"
+            await _respond(send, 403, words, b"text/plain")
+            return
+        body = await plane.observing.exposition(await self._health.down())
+        await _respond(send, 200, body, metrics.CONTENT_TYPE)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -70,6 +81,7 @@ class Atrium:
         await receive()
         if self._plane is not None:
             await self._plane.stop()
+        self._health.close()
         await send({"type": "lifespan.shutdown.complete"})
 
 

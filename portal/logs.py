@@ -1,6 +1,17 @@
-"""What the log keeps: a traceback belongs to a defect, not to a visitor who was refused a page."""
+"""What the log keeps: which request a line belongs to, and a traceback where there is a defect."""
 
+import asyncio
 import logging
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from typing import Any, cast
+
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.decorators import sync_and_async_middleware
+
+from gateway.ids import new_id
+
+_request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
 
 class TracebackOfDefects(logging.Filter):
@@ -11,3 +22,41 @@ class TracebackOfDefects(logging.Filter):
             record.exc_info = None
             record.exc_text = None
         return True
+
+
+class WithRequestId(logging.Filter):
+    """Puts the id of the page's request into each record; "-" outside of one."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.request_id = _request_id.get()
+        return True
+
+
+@sync_and_async_middleware
+def request_ids(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    """Give each request of the portal an id, which its log lines and its response carry."""
+    if asyncio.iscoroutinefunction(get_response):
+        following = cast(Callable[[HttpRequest], Awaitable[HttpResponseBase]], get_response)
+
+        async def ahead(request: HttpRequest) -> HttpResponseBase:
+            token = _request_id.set(new_id("web"))
+            try:
+                return _marked(await following(request))
+            finally:
+                _request_id.reset(token)
+
+        return ahead
+
+    def along(request: HttpRequest) -> HttpResponseBase:
+        token = _request_id.set(new_id("web"))
+        try:
+            return _marked(get_response(request))
+        finally:
+            _request_id.reset(token)
+
+    return along
+
+
+def _marked(response: HttpResponseBase) -> HttpResponseBase:
+    response["x-request-id"] = _request_id.get()
+    return response

@@ -49,6 +49,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "portal.logs.request_ids",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -189,6 +190,8 @@ MODEL_FACTS = {
     "limits": "billing.remaining.remaining_of",
 }  # told on a model's page
 BILLING_LABELS = {"key": "portal.keys.labels.key_labels"}  # kinds that stand above billing: who names them
+BILLING_RATES = "gateway.control.peek.rates_left"  # who knows what is left of rates
+BILLING_SEEN = {"key": "portal.keys.labels.keys_seen_by"}  # which of them somebody may see
 BILLING_TEAMS = {"key": "portal.keys.labels.key_teams"}  # of which team they are
 
 # Static files
@@ -219,6 +222,10 @@ DEMO_ENGINE_PORT = env_int("DEMO_ENGINE_PORT", 0)  # 0: any free port
 DEMO_ENGINE_URL = ""  # `manage.py serve` fills it in when it has started the engine
 FEED_POLL_MS = env_int("FEED_POLL_MS", 200)
 STALE_MAX_S = env_int("STALE_MAX_S", 120)
+
+# Watching it
+METRICS_TOKEN = env_str("METRICS_TOKEN")
+METRICS_DIR = Path(env_str("METRICS_DIR", str(DATA_DIR / "metrics")))
 
 # Work in the background
 REDIS_URL = env_str("REDIS_URL")
@@ -270,14 +277,24 @@ EMAIL_USE_TLS = env_bool("EMAIL_USE_TLS")
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env_str("EMAIL_FROM", "atrium@localhost")
 
+LOG_LEVEL = env_str("LOG_LEVEL", "INFO")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "filters": {"defects": {"()": "portal.logs.TracebackOfDefects"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["defects"]}},
-    "root": {"handlers": ["console"], "level": env_str("LOG_LEVEL", "INFO")},
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(request_id)s %(message)s"},
+        "plain": {"format": "%(message)s"},
+    },
+    "filters": {"defects": {"()": "portal.logs.TracebackOfDefects"}, "request": {"()": "portal.logs.WithRequestId"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["defects", "request"]},
+        "calls": {"class": "logging.StreamHandler", "formatter": "plain"},
+    },
+    # What others write at DEBUG may hold secrets: LOG_LEVEL lowers our own loggers alone.
+    "root": {"handlers": ["console"], "level": LOG_LEVEL if LOG_LEVEL != "DEBUG" else "INFO"},
     "loggers": {
+        **{name: {"level": LOG_LEVEL} for name in ("portal", "catalog", "billing", "gateway", "atrium")},
+        "atrium.calls": {"handlers": ["calls"], "propagate": False},  # each line is JSON and nothing else
         "httpx": {"level": "WARNING"},
         "celery": {"level": "WARNING"},
         "kombu": {"level": "ERROR"},

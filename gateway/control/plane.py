@@ -14,9 +14,11 @@ from gateway.control.compile import compile_all
 from gateway.control.database import DatabaseThread
 from gateway.control.drain import Drain
 from gateway.control.draining import Draining
+from gateway.control.gauges import Gauges
 from gateway.control.keys import DatabaseKeys
 from gateway.control.money import LedgerMoney
-from gateway.control.observe import LoggedCalls
+from gateway.control.observe import Observing
+from gateway.control.peek import local_rates
 from gateway.control.recovery import DeadJournal, recover
 from gateway.control.refresh import Refresher
 from gateway.http.client import HttpUpstream
@@ -24,6 +26,7 @@ from gateway.ids import new_id
 from gateway.journal.reader import JournalReader, recoverable
 from gateway.journal.writer import JournalWriter
 from gateway.keyring import KeyRing
+from gateway.metrics.shared import SharedMetrics
 from gateway.quotas.interface import RateStore
 from gateway.runtime import Limits, Runtime, SystemClock
 from gateway.stores.memory import MemoryRateStore
@@ -33,6 +36,7 @@ log = logging.getLogger(__name__)
 
 RECOVER_FIRST_S = 2.0  # how long a start waits for what dead gateways left: it may hold money that is needed
 STREAMS_END_WITHIN_S = 20.0
+STALE_AFTER_S = 5.0  # then health says so
 
 
 class ControlPlane:
@@ -50,6 +54,10 @@ class ControlPlane:
         clock = SystemClock()
         self.money = LedgerMoney(self.incarnation, self._database, clock.now, settings.BILLING_TIME_ZONE)
         self.journal = JournalWriter(settings.JOURNAL_DIR, self.incarnation, fsync=settings.JOURNAL_FSYNC)
+        self.upstream = HttpUpstream()
+        self.observing = Observing(
+            lambda: self.runtime.snapshot, Gauges(self), SharedMetrics(settings.METRICS_DIR, self.incarnation)
+        )
         tokens = TokenCounter()
         tokens.warm()
         self.runtime = Runtime(
@@ -58,7 +66,7 @@ class ControlPlane:
             money=self.money,
             rates=_rates(),
             journal=self.journal,
-            upstream=HttpUpstream(),
+            upstream=self.upstream,
             tokens=tokens,
             clock=clock,
             incarnation=self.incarnation,
@@ -67,7 +75,7 @@ class ControlPlane:
                 max_in_flight=settings.MAX_CALLS,
                 stale_max_s=settings.STALE_MAX_S,
             ),
-            observer=LoggedCalls(),
+            observer=self.observing,
             fresh_at=clock.monotonic(),
         )
         loop = asyncio.get_running_loop()
@@ -78,16 +86,21 @@ class ControlPlane:
         self.drain = Drain(JournalReader(settings.JOURNAL_DIR, self.incarnation), heard)
         self.draining = Draining(self.journal, self.drain, _dead, self._drain_database, self.money.settling)
         self.refresher = Refresher(self.runtime, self._feed_database, self.money, settings.FEED_POLL_MS / 1000)
-        self._tasks = [self._spawn(loop_) for loop_ in (self.refresher.run(), self.draining.run())]
+        self._tasks = [
+            self._spawn(loop_) for loop_ in (self.refresher.run(), self.draining.run(), self.observing.run())
+        ]
+        local_rates.offer(self.runtime.rates)
         await self._recovered()
         return self.runtime
 
     async def stop(self) -> None:
         """End in order: streams, loops, the rest of the journal, the ledger's leases."""
+        local_rates.withdraw()
         await self.runtime.close(STREAMS_END_WITHIN_S)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.observing.leave()
         await self.money.aclose()
         await self.runtime.rates.aclose()
         self.journal.close()
@@ -108,9 +121,23 @@ class ControlPlane:
             "policy_age_s": round(age, 1),
             "journal_backlog_bytes": max(0, self.journal.end - self.drain.offset),
             "journal_alarms": self.drain.alarms,
-            "journal_problem": self.draining.problem,
-            "ready": age < settings.STALE_MAX_S,
+            "rates_degraded": bool(getattr(self.runtime.rates, "degraded", False)),
+            "problems": self._problems(age),
+            "ready": age < settings.STALE_MAX_S and not self.runtime.closing,
         }
+
+    def _problems(self, age_s: float) -> list[str]:
+        """Say in sentences what an operator should look at."""
+        found = [self.draining.problem] if self.draining.problem else []
+        if age_s > STALE_AFTER_S:
+            found.append(
+                f"Policies are {age_s:.0f} s old. Known keys work until they are {settings.STALE_MAX_S} s old, others do not."
+            )
+        if getattr(self.runtime.rates, "degraded", False):
+            found.append("Redis is away: each process counts rates against a share of their limits.")
+        if self.runtime.closing:
+            found.append("The process is stopping.")
+        return found
 
     async def _recovered(self) -> None:
         with contextlib.suppress(TimeoutError):
