@@ -108,19 +108,16 @@ class Exchange:
         parser = self._parser
         try:
             body = parser.feed(data)
-        except ProtocolError:
-            self._line, self._error = None, failures.broken_off(self._provider)
-            line.done(reusable=False)
-            self.wake()
-            return
+        except ProtocolError as error:
+            body, self._error = error.body, failures.broken_off(self._provider)
         if body:
             self._pieces.append(body)
             self._size += len(body)
-        if parser.complete:
+        if parser.complete or self._error is not None:
             self._line = None
             if self._paused:
                 line.resume()
-            line.done(parser.reusable)
+            line.done(parser.reusable and self._error is None)
         elif self._size >= HIGH and not self._paused:
             self._paused = True
             line.pause()

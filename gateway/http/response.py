@@ -18,7 +18,11 @@ _CHUNKED = -2
 
 
 class ProtocolError(Exception):
-    """The other side does not keep to HTTP/1.1, or broke off."""
+    """The other side does not keep to HTTP/1.1. `body`: what was good before that."""
+
+    def __init__(self, message: str, body: bytes = b"") -> None:
+        super().__init__(message)
+        self.body = body
 
 
 class Headers(Mapping[str, str]):
@@ -174,9 +178,9 @@ class ResponseParser:
         self._raw = data[-5:] if len(data) > 4 else (self._raw + data)[-5:]
         try:
             self._judge(data)
-        except ProtocolError:
+        except ProtocolError as error:
             if not self._ended:
-                raise
+                raise ProtocolError(str(error), b"".join(self._pieces)) from None
             self.reusable = False  # what follows the end is no answer
         pieces, self._pieces = self._pieces, []
         if self._ended:

@@ -14,7 +14,7 @@ _URL = re.compile(r"[\x21-\x7e\x80-\U0010ffff]+")
 _PATH = re.compile(r"/[\x21-\x7e]*")
 _NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?\.?")
 _ADDRESS = re.compile(r"[0-9a-f:.]+")
-_FIELDS = re.compile(r"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\t\x20-\x7e]*\r\n)*")
+_FIELDS = re.compile(r"(?:[!#$%&'*+.^_`|~0-9a-z-]+: [\t\x20-\x7e]*\r\n)*")
 _OWN = frozenset({"host", "content-length", "transfer-encoding", "connection"})
 
 
@@ -57,11 +57,11 @@ def target_of(url: str) -> Target:
 def request_head(target: Target, headers: Mapping[str, str], length: int) -> bytes:
     """Return the head of a POST with a body of `length` bytes.
 
-    Raises ValueError where a name is no token, a value holds anything but printable ASCII and tabs, or a header is one
+    Raises ValueError where a name is no token in lower case, a value holds anything but printable ASCII and tabs, or a header is one
     that frames the message: those are ours.
     """
     fields = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-    if not _FIELDS.fullmatch(fields) or fields.count("\n") != len(headers):
+    if not _FIELDS.fullmatch(fields) or fields.count("\n") != len(headers) or ":" in "".join(headers):
         raise ValueError("a header holds what no header may hold")
     if not _OWN.isdisjoint(headers):
         raise ValueError("a header that frames the message is not the caller's to set")
