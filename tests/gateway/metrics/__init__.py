@@ -1,0 +1,1 @@
+"""Metrics: counted, merged, written down."""
