@@ -1,0 +1,1 @@
+"""An Atrium under load whose processes are killed, and the books that must balance afterwards."""
