@@ -7,8 +7,6 @@ from typing import Any
 
 from gateway.addresses import literal
 
-REMEMBERED_S = 10.0
-
 Address = tuple[socket.AddressFamily, tuple[Any, ...]]  # family and what `connect` takes
 LookUp = Callable[[str, int], Awaitable[list[Address]]]
 
@@ -22,8 +20,9 @@ async def look_up(host: str, port: int) -> list[Address]:
 class Resolver:
     """The addresses of hosts, in the order of the system's preference."""
 
-    def __init__(self, look_up: LookUp = look_up) -> None:
+    def __init__(self, look_up: LookUp = look_up, remembered_s: float = 10.0) -> None:
         self._look_up = look_up
+        self._remembered_s = remembered_s
         self._known: dict[tuple[str, int], tuple[float, list[Address]]] = {}
         self._asked: dict[tuple[str, int], asyncio.Task[list[Address]]] = {}
 
@@ -50,7 +49,7 @@ class Resolver:
     async def _ask(self, key: tuple[str, int]) -> list[Address]:
         try:
             found = await self._look_up(*key)
-            self._known[key] = asyncio.get_running_loop().time() + REMEMBERED_S, found
+            self._known[key] = asyncio.get_running_loop().time() + self._remembered_s, found
             return found
         finally:
             del self._asked[key]
