@@ -1,6 +1,6 @@
 """Who may set, change, remove and raise which quota: asked by every action, again at the moment it writes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import cast
 
 from django.conf import settings
@@ -13,6 +13,7 @@ from portal.people.audit import Actor
 from portal.people.models import Application, User
 from portal.people.permissions import refusal_words
 
+LEAD_SCOPES = (Quota.Scope.TEAM, Quota.Scope.APPLICATION, Quota.Scope.KEY)
 LEAD_WORDS = (
     "A lead sets limits for their own team, its applications and its keys; finance and platform admins set all."
 )
@@ -41,14 +42,22 @@ def teams_of_scopes(kind: str, ids: Iterable[str]) -> dict[str, str]:
 
 def leads_scope(viewer: Viewer, kind: str, scope_id: str) -> bool:
     """Say whether the viewer leads the team that a scope belongs to."""
-    if not viewer.led_team_ids or not viewer.allows("team.manage"):
+    if not viewer.led_team_ids or not viewer.allows("quotas.set"):
         return False
     return viewer.leads(teams_of_scopes(kind, [scope_id]).get(scope_id, ""))
 
 
-def may_change(viewer: Viewer, quota: Quota) -> bool:
-    """Say whether a page should offer to change this quota (how far, the action decides)."""
-    return viewer.allows("quotas.manage") or leads_scope(viewer, quota.scope_kind, quota.scope_id)
+def may_change_each(viewer: Viewer, quotas: Sequence[Quota]) -> set[str]:
+    """Return the ids of the quotas that pages should offer to change (how far, the action decides)."""
+    if viewer.allows("quotas.manage"):
+        return {quota.pk for quota in quotas}
+    if not viewer.led_team_ids or not viewer.allows("quotas.set"):
+        return set()
+    ids: dict[str, set[str]] = {}
+    for quota in quotas:
+        ids.setdefault(quota.scope_kind, set()).add(quota.scope_id)
+    teams = {kind: teams_of_scopes(kind, some) for kind, some in ids.items()}
+    return {quota.pk for quota in quotas if viewer.leads(teams[quota.scope_kind].get(quota.scope_id, ""))}
 
 
 def may_remove(viewer: Viewer, quota: Quota) -> bool:

@@ -57,12 +57,12 @@ def price_lines(model: Model) -> Prices:
 
 def facts_of(viewer: Viewer, model: Model) -> dict[str, Any]:
     """Return `health` and `limits`, as told by what stands above the catalogue (see MODEL_FACTS in the settings)."""
-    teams = dict(Team.objects.filter(pk__in=viewer.team_ids).order_by("name").values_list("pk", "name"))
-    whose = {("user", viewer.user.pk): "You", ("model", model.pk): "This model, all teams together"}
-    whose |= {("team", pk): f"Team {name}" for pk, name in teams.items()}
-    whose[("organisation", settings.ORGANISATION_ID)] = "The whole company"
-    remaining = import_string(settings.MODEL_FACTS["limits"])(list(whose))
-    limits = [(whose[one.quota.scope_kind, one.quota.scope_id], one) for one in remaining]
+    teams = Team.objects.filter(pk__in=viewer.team_ids).order_by("name").values_list("pk", flat=True)
+    scopes = [
+        ("user", viewer.user.pk), *(("team", team) for team in teams), ("model", model.pk),
+        ("organisation", settings.ORGANISATION_ID),
+    ]  # fmt: skip
+    limits = import_string(settings.MODEL_FACTS["limits"])(scopes, viewer, model.pk)
     return {"health": import_string(settings.MODEL_FACTS["health"])(model.pk), "limits": limits}
 
 

@@ -3,11 +3,13 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
+from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.module_loading import import_string
 
 from portal.people.fields import OpaqueIdField
-from portal.people.models import Membership
+from portal.people.models import Application, Membership
 
 if TYPE_CHECKING:
     from portal.people.access import Viewer
@@ -15,14 +17,21 @@ if TYPE_CHECKING:
 
 class QuotaQuerySet(models.QuerySet["Quota"]):
     def visible_to(self, viewer: "Viewer") -> Self:
-        """All for who may view limits; else one's own, those of one's teams, and of the people in teams one leads."""
+        """All for who may view limits; else one's own, and those of one's teams, applications and keys.
+
+        A lead also sees those of the people and keys in the teams they lead.
+        """
         if viewer.allows("quotas.view") or viewer.allows("quotas.manage"):
             return self
         people = Membership.objects.filter(team_id__in=viewer.led_team_ids).values("user_id")
+        applications = Application.objects.filter(team_id__in=viewer.team_ids).values("pk")
+        keys = import_string(settings.BILLING_SEEN["key"])(viewer)
         return self.filter(
             models.Q(scope_kind=Quota.Scope.TEAM, scope_id__in=viewer.team_ids)
             | models.Q(scope_kind=Quota.Scope.USER, scope_id=viewer.user.pk)
             | models.Q(scope_kind=Quota.Scope.USER, scope_id__in=people)
+            | models.Q(scope_kind=Quota.Scope.APPLICATION, scope_id__in=applications)
+            | models.Q(scope_kind=Quota.Scope.KEY, scope_id__in=keys)
         )
 
 

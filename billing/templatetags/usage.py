@@ -7,6 +7,7 @@ from billing.actions.quotas import shown
 from billing.asking import Asked
 from billing.models import Quota, QuotaExtra
 from billing.remaining import Remaining
+from billing.standing import Standing
 from gateway.money import format_usd
 
 register = template.Library()
@@ -73,6 +74,39 @@ def limit_words(now: Remaining) -> str:
     what = str(quota.get_metric_display()).lower()
     window = "" if quota.metric == Quota.Metric.CONCURRENT else f" {quota.get_window_display()}"
     return f"{now.limit:,} {what}{window}"
+
+
+@register.filter
+def standing_words(limit: Standing) -> str:
+    """`$50.00 per month with Chat large`."""
+    return limit_words(limit.now) + (f" with {limit.model}" if limit.model else "")
+
+
+@register.filter
+def crossed_title(limit: Standing) -> str:
+    """`The budget of Search is used up`, `80 % of the requests of Search are used`."""
+    what = "budget" if limit.now.is_money else str(limit.quota.get_metric_display()).lower()
+    whose = f"{what} of {limit.name}" + (f" with {limit.model}" if limit.model else "")
+    if limit.now.left == 0:
+        return f"The {whose} {'is' if limit.now.is_money else 'are'} used up"
+    return f"{limit.now.percent} % of the {whose} {'is' if limit.now.is_money else 'are'} used"
+
+
+@register.filter
+def crossed_words(limit: Standing) -> str:
+    """Say how much is left of how much, until when, and what happens at the end."""
+    now = limit.now
+    left = f"${format_usd(now.left or 0, 2)}" if now.is_money else f"{now.left:,}"
+    until = f", until {now.resets_at:%d %b %Y %H:%M} UTC" if now.resets_at else ""
+    end = f"calls go on with {limit.step_down}" if limit.step_down else "calls are refused"
+    if now.left == 0:
+        return f"{end[0].upper()}{end[1:]}{until}."
+    return f"{left} of {limit_words(now)} {'is' if now.is_money else 'are'} left{until}. Then {end}."
+
+
+@register.filter
+def any_changeable(limits: list[Standing]) -> bool:
+    return any(limit.may_change for limit in limits)
 
 
 @register.filter

@@ -1,16 +1,16 @@
 """Spend by page: one's own, a team's, everybody's."""
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from billing.asking import GROUPS, asked_for
 from billing.forms.filters import FilterForm, chips
 from billing.periods import PRESETS
-from billing.remaining import remaining_of
 from billing.report import report_of
 from billing.rollup import data_until
 from billing.sheet import HEAD, sheet
-from billing.standing import named
+from billing.standing import limits_of
 from portal.people.access import current_viewer, requires
 from portal.people.models import Team
 from portal.people.streaming import csv_lines, streamed
@@ -53,8 +53,9 @@ def mine(request: HttpRequest) -> HttpResponse:
         ("user", viewer.user.pk),
         *(("team", team) for team in sorted(viewer.team_ids)),
         *(("key", key) for key in keys),
+        ("organisation", settings.ORGANISATION_ID),
     ]
-    return render(request, "billing/usage_mine.html", context | {"limits": named(remaining_of(scopes))})
+    return render(request, "billing/usage_mine.html", context | {"limits": limits_of(scopes, viewer)})
 
 
 @requires("usage.team")
@@ -66,7 +67,7 @@ def team(request: HttpRequest) -> HttpResponse:
     chosen = get_object_or_404(led.filter(slug=asked) | led.filter(id=asked)) if asked else led.first()
     assert chosen is not None, "whoever may see a team's use leads one"  # noqa: S101  # narrows the type
     context = frame(request, ["model", "user", "group", "interval"], TEAMS, team=chosen.pk)
-    limits = named(remaining_of([("team", chosen.pk)]))
+    limits = limits_of([("team", chosen.pk)], viewer)
     return render(
         request,
         "billing/spend_team.html",

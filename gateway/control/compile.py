@@ -167,14 +167,27 @@ def _deployment(row: Deployment, secrets: dict[str, str | None]) -> policy.Deplo
     )  # fmt: skip
 
 
+def policies(rows: Iterable[Quota]) -> list[QuotaPolicy]:
+    """Compile quotas that are read already, with the extras that are in force or come."""
+    found = {row.pk: row for row in rows}
+    pending: dict[str, list[policy.QuotaExtra]] = defaultdict(list)
+    extras = QuotaExtra.objects.filter(quota_id__in=found, ended_at__isnull=True, until__gt=timezone.now())
+    for extra in extras:
+        pending[extra.quota_id].append(policy.QuotaExtra(extra.amount, epoch(extra.starts), epoch(extra.until)))
+    return [_quota(row, tuple(pending[row.pk])) for row in found.values()]
+
+
 def _quotas(rows: "QuerySet[Quota]") -> list[QuotaPolicy]:
     pending = QuotaExtra.objects.filter(ended_at__isnull=True, until__gt=timezone.now())
     return [
-        QuotaPolicy(
-            id=row.pk, scope_kind=cast(policy.ScopeKind, row.scope_kind), scope_id=row.scope_id,
-            metric=cast(policy.Metric, row.metric), window=cast(policy.Window, row.window), capacity=row.capacity,
-            model_id=row.model_id or None, step_down_model_id=row.step_down_model_id or None,
-            extras=tuple(policy.QuotaExtra(x.amount, epoch(x.starts), epoch(x.until)) for x in row.extras.all()),
-        )
+        _quota(row, tuple(policy.QuotaExtra(x.amount, epoch(x.starts), epoch(x.until)) for x in row.extras.all()))
         for row in rows.prefetch_related(Prefetch("extras", pending))
-    ]  # fmt: skip
+    ]
+
+
+def _quota(row: Quota, extras: tuple[policy.QuotaExtra, ...]) -> QuotaPolicy:
+    return QuotaPolicy(
+        id=row.pk, scope_kind=cast(policy.ScopeKind, row.scope_kind), scope_id=row.scope_id,
+        metric=cast(policy.Metric, row.metric), window=cast(policy.Window, row.window), capacity=row.capacity,
+        model_id=row.model_id or None, step_down_model_id=row.step_down_model_id or None, extras=extras,
+    )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from billing.remaining import remaining_of
+from billing.standing import limits_of
 from catalog.access import models_of_team
 from portal.people.access import Viewer
 from portal.people.models import Team
@@ -20,4 +20,4 @@ def limits_section(team: Team, viewer: Viewer) -> dict[str, Any] | None:
     """Return the team's own limits; for its members, and for whoever may see limits everywhere."""
     if not (viewer.belongs_to(team.pk) or viewer.allows("quotas.view")):
         return None
-    return {"template": "portal/home/team_limits.html", "limits": remaining_of([("team", team.pk)])}
+    return {"template": "portal/home/team_limits.html", "limits": limits_of([("team", team.pk)], viewer)}

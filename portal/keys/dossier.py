@@ -9,9 +9,10 @@ from django.urls import reverse
 from billing.calendar import today
 from billing.labels import labels
 from billing.models import RollupDay
-from billing.remaining import Remaining, remaining_of
+from billing.standing import Standing, limits_of
 from portal.keys.models import KeyRequest
 from portal.keys.offers import price_words, prices_of
+from portal.people.access import Viewer
 
 DAYS = 30
 
@@ -32,12 +33,12 @@ class Dossier:
     requests: int
     cost_nano_usd: int
     habits: list[Habit]
-    limits: list[Remaining]
+    limits: list[Standing]
     price: str
     usage_url: str
 
 
-def dossier_of(request: KeyRequest) -> Dossier:
+def dossier_of(request: KeyRequest, viewer: Viewer) -> Dossier:
     """Gather it in a fixed number of queries."""
     rows = RollupDay.objects.filter(
         user_id=request.requester_id, team_id=request.team_id, day__gt=today() - timedelta(days=DAYS)
@@ -60,7 +61,7 @@ def dossier_of(request: KeyRequest) -> Dossier:
         requests=sum(habit.requests for habit in habits),
         cost_nano_usd=sum(habit.cost_nano_usd for habit in habits),
         habits=habits[:5],
-        limits=remaining_of(scopes),
+        limits=limits_of(scopes, viewer, request.model_id),
         price=price,
         usage_url=f"{reverse('billing-usage-list')}?{who}",
     )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf import settings
 from django.db.models import Sum
 from django.urls import reverse
 from django.utils import timezone
@@ -54,6 +55,15 @@ def secrets_of(key: Key) -> list[KeySecret]:
     if key.state(timezone.now()) in {"revoked", "expired"}:
         return []
     return list(key.secrets.exclude(status=KeySecret.Status.DEAD).order_by("-created_at"))
+
+
+def scopes_of(key: Key) -> list[tuple[str, str]]:
+    """Return the scopes whose limits hold for the key, the nearest first."""
+    application = [("application", key.application_id)] if key.application_id else []
+    return [
+        ("key", key.pk), *application, ("user", key.owner_id), ("team", key.team_id),
+        ("organisation", settings.ORGANISATION_ID),
+    ]  # fmt: skip
 
 
 def spent_this_month(key: Key) -> dict[str, int]:

@@ -22,17 +22,18 @@ PERMISSIONS: Final[dict[Role, frozenset[str]]] = {
     Role.LEAD: frozenset(
         {
             "keys.team", "requests.inbox", "requests.decide", "usage.team", "team.manage", "stops.view", "stops.team",
+            "quotas.set",
         }
     ),
     Role.FINANCE: frozenset(
         {
-            "spend.view", "usage.all", "quotas.view", "quotas.manage", "requests.inbox", "requests.decide_budget",
-            "people.view",
+            "spend.view", "usage.all", "quotas.view", "quotas.set", "quotas.manage", "requests.inbox",
+            "requests.decide_budget", "people.view",
         }
     ),
     Role.PLATFORM_ADMIN: frozenset(
         {
-            "catalog.manage", "quotas.view", "quotas.manage", "people.view", "people.manage", "teams.manage",
+            "catalog.manage", "quotas.view", "quotas.set", "quotas.manage", "people.view", "people.manage", "teams.manage",
             "keys.all", "requests.inbox", "requests.decide_all", "usage.all", "spend.view", "stops.view", "stops.team",
             "stops.manage",
         }
@@ -76,7 +77,8 @@ PERMISSION_WORDS: Final = {
     "models.view": "Browse the catalogue",
     "people.manage": "Invite and block people, give roles",
     "people.view": "See all people and teams",
-    "quotas.manage": "Set budgets and limits",
+    "quotas.manage": "Set, raise and remove every budget and limit",
+    "quotas.set": "Set limits; a lead lowers and adds them for their team, its applications and keys",
     "quotas.view": "See budgets and limits",
     "requests.decide": "Decide on requests of the teams one leads",
     "requests.decide_all": "Decide on every request",

@@ -135,7 +135,7 @@ def test_the_page_tells_health_limits_and_the_next_price(client: Client, team: T
     QuotaFactory(scope_id=team.pk)
     PriceFactory(model=model, effective_from=timezone.now() + timedelta(days=3, hours=1))
     text = page(client, url)
-    for words in ("50.0 %", "432 ms", "77 ms", "Team Search", "$50.00", "A new price begins"):
+    for words in ("50.0 %", "432 ms", "77 ms", "Limits for you", "Search", "$50.00 per month", "A new price begins"):
         assert words in text
 
 

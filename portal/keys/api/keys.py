@@ -49,7 +49,7 @@ def whole() -> "QuerySet[Key]":
 def shown(key_id: str) -> Key:
     """Return a key ready to be answered with."""
     key = whole().get(pk=key_id)
-    key.limits = [limit_out(row) for row in remaining_of([("key", key.pk)])]  # type: ignore[attr-defined]  # for the answer
+    key.limits = [limit_out(row) for row in remaining_of([("key", key.pk)], None)]  # type: ignore[attr-defined]  # for the answer
     return key
 
 

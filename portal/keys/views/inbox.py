@@ -50,7 +50,7 @@ def decide(request: HttpRequest, request_id: str) -> HttpResponse:
         "asked": row,
         "wish": wish(row),
         "form": form,
-        "dossier": dossier_of(row),
+        "dossier": dossier_of(row, viewer),
         "objection": objection(viewer, row, row.amount),
         "is_money": row.metric == "usd",
     }

@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 
-from billing.remaining import remaining_of
+from billing.standing import limits_of
 from gateway.keyformat import PATTERN
 from portal.keys import sheet
 from portal.keys.actions.secrets import SHOWN
@@ -52,8 +52,7 @@ def key_detail(request: HttpRequest, key_id: str) -> HttpResponse:
         "state": key.state(timezone.now()),
         "may": sheet.choices_of(viewer, key),
         "models": sheet.callable_models(key),
-        "limits": remaining_of([("key", key.pk)]),
-        "team_limits": remaining_of([("team", key.team_id)]),
+        "limits": limits_of(sheet.scopes_of(key), viewer),
         "secrets": sheet.secrets_of(key),
         "month": sheet.spent_this_month(key),
         "usage_url": sheet.usage_address(key),

@@ -13,7 +13,7 @@ from billing.models import Balance, Quota, QuotaExtra
 from portal.people.models import AuditEvent
 from portal.people.permissions import Role
 from tests.factories.billing import QuotaFactory
-from tests.factories.catalog import ModelFactory
+from tests.factories.catalog import ModelFactory, ServedModelFactory
 from tests.factories.keys import member_of, minted, team_with
 from tests.factories.people import ApplicationFactory, MembershipFactory, TeamFactory, UserFactory, person_as
 
@@ -146,16 +146,112 @@ def test_who_sees_which_limits() -> None:
 
 
 @pytest.mark.parametrize("role", [Role.EMPLOYEE, Role.LEAD, Role.AUDITOR])
-def test_only_finance_and_admins_change_limits(role: Role) -> None:
+def test_only_finance_and_admins_change_limits_of_others(role: Role) -> None:
     quota, client = QuotaFactory(), client_of(person_as(role))
     extra = QuotaExtra.objects.create(quota=quota, amount=1, until=quota.created_at + timedelta(days=1))
-    for name, args in (
-        (ADD, []), ("billing-quota-edit", [quota.pk]), ("billing-quota-remove", [quota.pk]),
-        ("billing-quota-extra", [quota.pk]), ("billing-quota-extra-end", [extra.pk]),
+    refused = 404 if role == Role.LEAD else 403
+    for name, args, status in (
+        ("billing-quota-edit", [quota.pk], refused), ("billing-quota-remove", [quota.pk], refused),
+        ("billing-quota-extra", [quota.pk], 403), ("billing-quota-extra-end", [extra.pk], 403),
     ):  # fmt: skip
-        assert client.get(reverse(name, args=args)).status_code == 403
-        assert client.post(reverse(name, args=args), {"amount": "1"}).status_code == 403
+        assert client.get(reverse(name, args=args)).status_code == status
+        assert client.post(reverse(name, args=args), {"amount": "1"}).status_code == status
+    wanted = {"scope_kind": "team", "scope": "team_a", "metric": "usd", "window": "day", "amount": "1"}
+    assert client.post(reverse(ADD), wanted).status_code in {403, 422}
     assert Quota.objects.get() == quota
+
+
+def test_a_lead_tightens_by_page(finance: Client) -> None:
+    team, model = TeamFactory(slug="search", name="Search"), ServedModelFactory(display_name="Chat large")
+    lead = client_of(person_as(Role.LEAD, team=team))
+    quota = QuotaFactory(scope_id=team.pk)
+    edit = reverse("billing-quota-edit", args=[quota.pk])
+    html = text_of(lead, edit)
+    assert "You may make this stricter" in html
+    assert 'name="step_down"' not in html
+    assert reverse("billing-quota-remove", args=[quota.pk]) not in html
+    assert lead.post(edit, {"amount": "60", "notify": "50"}).status_code == 422
+    assert lead.post(edit, {"amount": "40", "notify": "50, 75 %"}).status_code == 302
+    quota.refresh_from_db()
+    assert (quota.capacity, quota.notify_percent) == (40 * USD, [50, 75])
+    assert lead.post(reverse("billing-quota-remove", args=[quota.pk])).status_code == 403
+    offered = text_of(lead, reverse(ADD))
+    assert 'value="organisation"' not in offered
+    wanted = {
+        "scope_kind": "team", "scope": "search", "model": model.pk, "metric": "requests", "window": "minute",
+        "amount": "5", "notify": "50, 80, 100",
+    }  # fmt: skip
+    assert lead.post(reverse(ADD), wanted).status_code == 302
+    pair = Quota.objects.get(model_id=model.pk)
+    assert (pair.by_lead, pair.notify_percent) == (True, [])
+    html = text_of(lead, reverse("billing-quota-list"))
+    assert "Chat large" in html
+    assert lead.post(reverse("billing-quota-remove", args=[pair.pk])).status_code == 302
+
+
+def test_what_happens_at_the_end_is_set_and_shown_and_moves_nothing(finance: Client) -> None:
+    team, cheap = TeamFactory(slug="search"), ServedModelFactory(display_name="Chat tiny")
+    ModelFactory(display_name="Unpriced")
+    quota = QuotaFactory(scope_id=team.pk)
+    balance = Balance.objects.create(quota=quota, period=0, settled=7)
+    edit = reverse("billing-quota-edit", args=[quota.pk])
+    html = text_of(finance, edit)
+    assert "Go on with Chat tiny" in html
+    assert "Unpriced" not in html
+    changed = {"amount": "50", "step_down": cheap.pk, "notify": "90"}
+    assert finance.post(edit, changed).status_code == 302
+    again = Quota.objects.get()
+    assert (again.pk, again.capacity, again.step_down_model_id) == (quota.pk, 50 * USD, cheap.pk)
+    assert Balance.objects.get() == balance
+    assert "goes on with Chat tiny" in text_of(finance, reverse("billing-quota-list"))
+    assert "calls are refused" not in text_of(finance, reverse("billing-quota-list"))
+    for notify, words in (
+        ("half", "whole numbers with commas"),
+        ("0", "1 to 100 percent"),
+        ("101", "1 to 100 percent"),
+    ):
+        response = finance.post(edit, changed | {"notify": notify})
+        assert words in unescape(response.content.decode())
+
+
+def test_a_budget_on_its_way_to_the_end_is_said_on_the_pages_of_those_it_concerns() -> None:
+    team = team_with("chat", slug="search", name="Search")
+    ada, lead = member_of(team), person_as(Role.LEAD, team=team)
+    key, _ = minted(ada, team)
+    quota = QuotaFactory(scope_id=team.pk, window="total", notify_percent=[50, 80, 100])
+    balance = Balance.objects.create(quota=quota, period=0, settled=24 * USD)
+    pages = [
+        (ada, reverse("billing-usage-mine")), (ada, reverse("keys-key-detail", args=[key.pk])),
+        (ada, reverse("people-team-detail", args=[team.pk])), (lead, reverse("billing-spend-team")),
+    ]  # fmt: skip
+    for settled, words in (
+        (24, None),
+        (41, "82 % of the budget of Search is used"),
+        (50, "The budget of Search is used up"),
+    ):
+        Balance.objects.filter(pk=balance.pk).update(settled=settled * USD)
+        for who, url in pages:
+            html = text_of(client_of(who), url)
+            assert (words in html) if words else ("of the budget of" not in html), (url, settled)
+            assert ("$9.00 of $50.00 in total is left. Then calls are refused." in html) == (settled == 41)
+
+
+def test_employees_learn_that_there_is_a_company_budget_and_no_figure_of_it() -> None:
+    team = team_with("chat", slug="search")
+    ada = member_of(team)
+    key, _ = minted(ada, team)
+    quota = QuotaFactory(
+        scope_kind="organisation", scope_id=settings.ORGANISATION_ID, capacity=7777 * USD, window="total"
+    )
+    Balance.objects.create(quota=quota, period=0, settled=7654 * USD)
+    for url in (
+        reverse("billing-usage-mine"), reverse("keys-key-detail", args=[key.pk]), reverse("catalog-model-detail", args=["chat"])
+    ):  # fmt: skip
+        html = text_of(client_of(ada), url)
+        assert "A budget in total" in html
+        assert "7,777" not in html
+        assert "123.00" not in html
+    assert "$7,777.00 in total" in text_of(client_of(person_as(Role.FINANCE)), reverse("billing-quota-list"))
 
 
 def test_the_list_is_searched_filtered_paged_and_costs_few_queries(
