@@ -18,8 +18,9 @@ LAST_LINE = re.compile(r"=*\s*((?:\d+ [a-z]+(?:, )?)+|no tests ran) in [\d.]+s.*
 COLOURS = re.compile(r"\x1b\[[\d;]*m")
 ORDER = ("failed", "error", "passed", "skipped", "xfailed", "xpassed", "warning")
 NOTHING_RAN = 5
-# What does not touch the stores runs once; so does the browser, whose pages the second run asks for without one.
-ONCE = "static or browser or deploy"
+# What does not touch the stores, or brings its own, runs once; so does the browser, whose pages the second run asks for
+# without one.
+ONCE = "static or browser or deploy or fleet"
 
 
 @dataclass
