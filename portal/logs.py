@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, cast
 
@@ -28,7 +29,7 @@ class WithRequestId(logging.Filter):
     """Puts the id of the page's request into each record; "-" outside of one."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.request_id = _request_id.get()
+        record.request_id = getattr(getattr(record, "request", None), "request_id", _request_id.get())
         return True
 
 
@@ -39,24 +40,28 @@ def request_ids(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpReq
         following = cast(Callable[[HttpRequest], Awaitable[HttpResponseBase]], get_response)
 
         async def ahead(request: HttpRequest) -> HttpResponseBase:
-            token = _request_id.set(new_id("web"))
-            try:
-                return _marked(await following(request))
-            finally:
-                _request_id.reset(token)
+            with _named(request) as request_id:
+                response = await following(request)
+            response["x-request-id"] = request_id
+            return response
 
         return ahead
 
     def along(request: HttpRequest) -> HttpResponseBase:
-        token = _request_id.set(new_id("web"))
-        try:
-            return _marked(get_response(request))
-        finally:
-            _request_id.reset(token)
+        with _named(request) as request_id:
+            response: HttpResponseBase = get_response(request)
+        response["x-request-id"] = request_id
+        return response
 
     return along
 
 
-def _marked(response: HttpResponseBase) -> HttpResponseBase:
-    response["x-request-id"] = _request_id.get()
-    return response
+@contextmanager
+def _named(request: HttpRequest) -> Iterator[str]:
+    request_id = new_id("web")
+    request.request_id = request_id  # type: ignore[attr-defined]  # Django itself logs refusals after the middleware
+    token = _request_id.set(request_id)
+    try:
+        yield request_id
+    finally:
+        _request_id.reset(token)

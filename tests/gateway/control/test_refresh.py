@@ -4,11 +4,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 from pytest import MonkeyPatch
 
 from gateway.control import refresh
@@ -16,9 +17,10 @@ from gateway.control.compile import compile_all
 from gateway.control.database import DatabaseThread
 from gateway.control.money import LedgerMoney
 from gateway.control.refresh import Refresher
+from portal.people.actions.stops import lift_stop, stop_calls
 from portal.people.actions.teams import change_team, create_team
 from portal.people.audit import Actor
-from portal.people.models import Revision, Team
+from portal.people.models import Change, Revision, Team
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ACT = Actor("command")
@@ -48,7 +50,7 @@ async def refreshing(database: DatabaseThread) -> AsyncIterator[Any]:
     """A runtime whose snapshot is kept current."""
     clock = SimpleNamespace(monotonic=time.monotonic, now=time.time)
     runtime: Any = SimpleNamespace(
-        snapshot=await database.run(compile_all), key_ring=Ring(), clock=clock, fresh_at=time.monotonic()
+        snapshot=await database.run(compile_all), key_ring=Ring(), clock=clock, fresh_at=time.monotonic(), in_flight={}
     )
     money = LedgerMoney("gw_test", database, time.time, "UTC")
     task = asyncio.create_task(Refresher(runtime, database, money, poll_s=0.02).run())
@@ -101,6 +103,32 @@ async def test_what_does_not_compile_keeps_the_old_snapshot_fresh_and_revokes_al
         assert runtime.snapshot is old
         monkeypatch.setattr(refresh, "recompile", working)
         await until(lambda: runtime.snapshot.teams[team.pk].name == "Other")
+
+
+async def test_a_stop_holds_though_nothing_compiles(
+    team: Team, database: DatabaseThread, monkeypatch: MonkeyPatch
+) -> None:
+    def broken(*args: object) -> None:
+        raise ValueError("no such thing")
+
+    async with refreshing(database) as runtime:
+        monkeypatch.setattr(refresh, "recompile", broken)
+        stop = await database.run(partial(stop_calls, actor=ACT, kind="model", entity_id="mdl_1", reason="It leaks."))
+        await until(lambda: runtime.snapshot.stops == {("model", "mdl_1"): "It leaks."})
+        await database.run(partial(lift_stop, actor=ACT, stop=stop, reason="Mended."))
+        await until(lambda: not runtime.snapshot.stops)
+
+
+async def test_a_feed_that_was_trimmed_brings_stops_along(team: Team, database: DatabaseThread) -> None:
+    def stopped_and_trimmed() -> None:
+        with transaction.atomic():
+            stop_calls(actor=ACT, kind="everything", reason="An incident.")
+            Change.objects.all().delete()
+
+    async with refreshing(database) as runtime:
+        await database.run(stopped_and_trimmed)
+        await until(lambda: runtime.snapshot.stops == {("everything", ""): "An incident."})
+        assert ("everything", "") in runtime.key_ring.evicted
 
 
 async def test_a_database_that_is_away_lets_the_snapshot_age(
