@@ -24,7 +24,7 @@ PAGES = {
 
 @pytest.fixture
 def atrium(start_server: StartServer, aimock: int, tmp_path: Path) -> Atrium:
-    server = start_server()
+    server = start_server(LOG_LEVEL="DEBUG")  # what the most talkative log does not hold, no other does
     file = tmp_path / "atrium.yaml"
     file.write_text((HERE / "aimock.yaml").read_text().replace("PORT", str(aimock)))
     server.command("apply", str(file))
