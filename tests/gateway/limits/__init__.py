@@ -1,0 +1,1 @@
+"""Limits over two real gateway processes."""
