@@ -18,6 +18,7 @@ app.conf.beat_schedule = {
     "end-exceptions": {"task": "keys.end_exceptions", "schedule": 30.0},
     "mark-rotations-due": {"task": "keys.mark_rotations_due", "schedule": 300.0},
     "send-expiry-notices": {"task": "keys.send_expiry_notices", "schedule": 3600.0},
+    "tell-of-limits": {"task": "keys.tell_of_limits", "schedule": 5.0},
     "mail-notices": {"task": "keys.mail_notices", "schedule": 30.0},
     "prepare-partitions": {"task": "billing.prepare_partitions", "schedule": 86400.0},
     "trim-change-feed": {"task": "people.trim_changes", "schedule": 3600.0},

@@ -2,7 +2,9 @@
 
 from celery import shared_task
 
+from billing.thresholds import note_crossed
 from portal.keys.actions import upkeep
+from portal.keys.limit_notices import tell_of_limits
 from portal.keys.notices import mail_notices
 from portal.people.audit import Actor
 
@@ -32,6 +34,13 @@ def mark_rotations_due() -> None:
 def send_expiry_notices() -> None:
     """Tell owners which keys end soon."""
     upkeep.send_expiry_notices()
+
+
+@shared_task(name="keys.tell_of_limits")
+def tell_limits() -> None:
+    """Tell people which of their limits have reached a share that they want to hear of."""
+    note_crossed()
+    tell_of_limits()
 
 
 @shared_task(name="keys.mail_notices")

@@ -23,7 +23,14 @@ from tests.factories.people import acting, person_as
 from tests.portal.keys.pages import signed_in, text
 
 pytestmark = pytest.mark.django_db
-EVERY = (tasks.expire, tasks.end_exceptions, tasks.mark_rotations_due, tasks.send_expiry_notices, tasks.send_mail)
+EVERY = (
+    tasks.expire,
+    tasks.end_exceptions,
+    tasks.mark_rotations_due,
+    tasks.send_expiry_notices,
+    tasks.tell_limits,
+    tasks.send_mail,
+)
 
 
 @pytest.fixture
