@@ -143,11 +143,11 @@ class Runtime:
             )
         return snapshot
 
-    def admit(self) -> None:
-        """Raise UnavailableError when this process takes no more calls."""
+    def admit(self, more: int = 0) -> None:
+        """Raise UnavailableError when this process takes no more calls. `more`: calls that are not in flight yet."""
         if self.closing:
             raise _stopping("This gateway process is stopping. Try again: another one answers.")
-        if len(self.in_flight) > self.limits.max_in_flight:
+        if len(self.in_flight) + more > self.limits.max_in_flight:
             raise UnavailableError(
                 f"The gateway already serves {self.limits.max_in_flight} calls, the most it takes. Try again shortly.",
                 code="overloaded",

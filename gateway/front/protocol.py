@@ -152,7 +152,7 @@ class FastLane(BoundedConnection):
         gateway = self.gateway
         if gateway is not None:
             try:
-                gateway.runtime.admit()
+                gateway.runtime.admit(1)
                 gateway.congestion.check(gateway.runtime.clock.monotonic())
             except UnavailableError as error:
                 return error
