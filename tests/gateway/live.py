@@ -121,6 +121,11 @@ class LiveGateway:
         self.configure(make.snapshot(self.models, [team or self.team], quotas))
 
     @property
+    def connections(self) -> tuple[Any, ...]:
+        """The connections that are open: uvicorn's protocol objects."""
+        return tuple(self._server.server_state.connections)
+
+    @property
     def idle(self) -> bool:
         """Whether no call is in flight."""
         return not self.runtime.in_flight
