@@ -66,7 +66,9 @@ def database(url: str, data_dir: Path) -> dict[str, Any]:
         }
     if parts.scheme in {"postgres", "postgresql"}:
         options: dict[str, Any] = dict(parse_qsl(parts.query))
-        options["pool"] = {"min_size": 0, "max_size": env_int("DATABASE_POOL_SIZE", 16), "timeout": 5}
+        # A pool that goes on trying for long waits longer and longer, and would find a server that is back too late.
+        retries = {"timeout": 5, "reconnect_timeout": 2}
+        options["pool"] = {"min_size": 0, "max_size": env_int("DATABASE_POOL_SIZE", 16), **retries}
         options.setdefault("connect_timeout", "5")
         host = options.pop("host", parts.hostname or "")
         return {

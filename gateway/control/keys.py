@@ -1,5 +1,6 @@
 """Finds a key that the ring has not seen: one piece of work on the database thread."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable
 
@@ -16,6 +17,8 @@ from portal.people.models import Membership, Revision, User
 
 log = logging.getLogger(__name__)
 
+LOOK_UP_WITHIN_S = 2.0  # a database that hangs is a database that is away
+
 
 class DatabaseKeys:
     """The `KeyLoader` on the database."""
@@ -26,8 +29,9 @@ class DatabaseKeys:
     async def load(self, digest: bytes) -> tuple[KeyEntry | None, int]:
         """See `KeyLoader.load`."""
         try:
-            return await self._database.run(read_entry, digest)
-        except DatabaseError as error:
+            async with asyncio.timeout(LOOK_UP_WITHIN_S):
+                return await self._database.run(read_entry, digest)
+        except (DatabaseError, TimeoutError) as error:
             raise StoreUnavailable("the register of keys") from error
 
     def used_pending(self, entry: KeyEntry) -> None:

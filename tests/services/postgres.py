@@ -66,45 +66,48 @@ def binaries() -> Path:
     raise NoPostgres("PostgreSQL is missing: install it (Debian: apt-get install postgresql) or set TEST_DATABASE_URL.")
 
 
+class Server:
+    """One server with data of its own below `folder`; it may be started again after it was stopped."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make its data. Raises NoPostgres."""
+        place = binaries()
+        self._folder, self._user = folder, _unprivileged()
+        folder.mkdir()
+        if self._user != "-":
+            place = _reachable(place, folder, self._user)
+            shutil.chown(folder, self._user)
+        self._place, self._data, self._port = place, folder / "data", free_port()
+        # fmt: off
+        initdb = [str(place / "initdb"), "-D", str(self._data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync",
+                  "--locale=C"]
+        # fmt: on
+        subprocess.run(initdb, check=True, capture_output=True, cwd="/", **_identity(self._user))
+        self.url = f"postgresql://postgres@127.0.0.1:{self._port}/postgres"
+
+    def start(self) -> Running:
+        """Start it and wait until it answers."""
+        options = [part for key, value in SETTINGS.items() for part in ("-c", f"{key}={value}")]
+        running = Running(
+            [str(self._place / "postgres"), "-D", str(self._data), "-p", str(self._port), *options],
+            folder=self._folder,
+            name="postgres",
+            cwd=Path("/"),
+            owner_pid=session.owner_pid(),
+            stop_signal=signal.SIGINT,
+            user=self._user,
+        )
+        wait_until(lambda: _answers(self.url), what="start of PostgreSQL")
+        return running
+
+
 def _start(folder: Path) -> tuple[Running, str]:
-    place = binaries()
-    user = _unprivileged()
-    folder.mkdir()
-    if user != "-":
-        place = _reachable(place, folder, user)
-        shutil.chown(folder, user)
-    data = folder / "data"
-    initdb = [
-        str(place / "initdb"),
-        "-D",
-        str(data),
-        "-U",
-        "postgres",
-        "-A",
-        "trust",
-        "-E",
-        "UTF8",
-        "--no-sync",
-        "--locale=C",
-    ]
-    identity: dict[str, Any] = (
-        {} if user == "-" else {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
-    )
-    subprocess.run(initdb, check=True, capture_output=True, cwd="/", **identity)
-    port = free_port()
-    options = [part for key, value in SETTINGS.items() for part in ("-c", f"{key}={value}")]
-    running = Running(
-        [str(place / "postgres"), "-D", str(data), "-p", str(port), *options],
-        folder=folder,
-        name="postgres",
-        cwd=Path("/"),
-        owner_pid=session.owner_pid(),
-        stop_signal=signal.SIGINT,
-        user=user,
-    )
-    url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
-    wait_until(lambda: _answers(url), what="start of PostgreSQL")
-    return running, url
+    server = Server(folder)
+    return server.start(), server.url
+
+
+def _identity(user: str) -> dict[str, Any]:
+    return {} if user == "-" else {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
 
 
 def _unprivileged() -> str:
@@ -117,9 +120,9 @@ def _unprivileged() -> str:
 
 def _reachable(place: Path, folder: Path, user: str) -> Path:
     """Return `place`, or a copy of its installation where `user` could not read it (as below /root)."""
-    identity: dict[str, Any] = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
+    version = [str(place / "postgres"), "--version"]
     try:
-        subprocess.run([str(place / "postgres"), "--version"], check=True, capture_output=True, cwd="/", **identity)
+        subprocess.run(version, check=True, capture_output=True, cwd="/", **_identity(user))
     except (PermissionError, subprocess.CalledProcessError):
         shutil.copytree(place.parent, folder / "pginstall")
         return folder / "pginstall" / place.name

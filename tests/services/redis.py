@@ -47,26 +47,37 @@ def binary() -> str:
     raise NoRedis("Redis is missing: install it (Debian: apt-get install redis-server) or set TEST_REDIS_URL.")
 
 
+class Server:
+    """One server of its own below `folder`, without anything on the disk; it may be started again after it was stopped."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self._folder, self._port = folder, free_port()
+        self.url = f"redis://127.0.0.1:{self._port}/0"
+
+    def start(self) -> Running:
+        """Start it and wait until it answers. Raises NoRedis."""
+        options = {
+            "port": self._port,
+            "bind": "127.0.0.1",
+            "save": "",
+            "appendonly": "no",
+            "databases": OWN_DATABASES,
+            "dir": self._folder,
+        }
+        running = Running(
+            [binary(), *(part for key, value in options.items() for part in (f"--{key}", str(value)))],
+            folder=self._folder,
+            name="redis",
+            owner_pid=session.owner_pid(),
+        )
+        wait_until(lambda: _answers(self.url), what="start of Redis")
+        return running
+
+
 def _start(folder: Path) -> tuple[Running, str]:
-    folder.mkdir()
-    port = free_port()
-    options = {
-        "port": port,
-        "bind": "127.0.0.1",
-        "save": "",
-        "appendonly": "no",
-        "databases": OWN_DATABASES,
-        "dir": folder,
-    }
-    running = Running(
-        [binary(), *(part for key, value in options.items() for part in (f"--{key}", str(value)))],
-        folder=folder,
-        name="redis",
-        owner_pid=session.owner_pid(),
-    )
-    url = f"redis://127.0.0.1:{port}/0"
-    wait_until(lambda: _answers(url), what="start of Redis")
-    return running, url
+    server = Server(folder)
+    return server.start(), server.url
 
 
 def _answers(url: str) -> bool:
