@@ -5,6 +5,8 @@ bodies only the end of the connection ends, and whether anything follows the end
 """
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
@@ -36,15 +38,19 @@ class Headers(Mapping[str, str]):
         self._lower = head.lower()
 
     def __getitem__(self, name: str) -> str:
-        at = self._lower.rfind(b"\r\n%b:" % name.encode())
-        if at < 0:
+        value: str | None = self.get(name)
+        if value is None:
             raise KeyError(name)
-        at += len(name) + 3
-        return self._head[at : self._head.index(b"\r\n", at)].strip(b" \t").decode("latin-1")
+        return value
 
-    def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]
+    def get(self, name: str, default: Any = None) -> Any:
         """Return a value: what `Mapping.get` does by an exception, which most look-ups would raise."""
-        return self[name] if b"\r\n%b:" % name.encode() in self._lower else default
+        needle = _needle(name)
+        at = self._lower.rfind(needle)
+        if at < 0:
+            return default
+        at += len(needle)
+        return self._head[at : self._head.index(b"\r\n", at)].strip(b" \t").decode("latin-1")
 
     def __iter__(self) -> Iterator[str]:
         names = (line.partition(b":")[0].decode("ascii") for line in self._lower.split(b"\r\n")[1:-2])
@@ -55,7 +61,12 @@ class Headers(Mapping[str, str]):
 
     def repeated(self, name: str) -> bool:
         """Say whether there is more than one such field."""
-        return self._lower.count(b"\r\n%b:" % name.encode()) > 1
+        return self._lower.count(_needle(name)) > 1
+
+
+@lru_cache(maxsize=256)
+def _needle(name: str) -> bytes:
+    return b"\r\n%b:" % name.encode()
 
 
 class ResponseParser:
