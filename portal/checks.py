@@ -88,3 +88,21 @@ def settings_make_sense(**_: Any) -> list[CheckMessage]:
         found.append(Error("OIDC_ISSUER is set, but OIDC_CLIENT_ID or OIDC_CLIENT_SECRET is not.",
                            hint="Register Atrium with the identity provider and set both.", id="portal.E008"))  # fmt: skip
     return found
+
+
+@register()
+def journal_makes_sense(**_: Any) -> list[CheckMessage]:
+    """portal.E010–E012: a journal that keeps what it promises."""
+    found: list[CheckMessage] = []
+    if settings.JOURNAL not in {"file", "database"}:
+        found.append(Error(f'JOURNAL is "{settings.JOURNAL}".', hint="Use file or database.", id="portal.E010"))
+    if settings.JOURNAL == "database" and settings.EMBEDDED_DATABASE:
+        found.append(Error("JOURNAL=database is for gateways without a disk of their own, and SQLite is on this disk.",
+                           hint="Leave JOURNAL out, or use PostgreSQL.", id="portal.E011"))  # fmt: skip
+    if settings.JOURNAL == "database" and settings.JOURNAL_FSYNC:
+        found.append(Error("JOURNAL_FSYNC=1 flushes a journal in files, and JOURNAL=database keeps none.",
+                           hint="Leave one of them out.", id="portal.E011"))  # fmt: skip
+    if settings.JOURNAL_MAX_MB < 64:
+        found.append(Error(f"JOURNAL_MAX_MB={settings.JOURNAL_MAX_MB} is too little to bridge a pause of the database.",
+                           hint="Use 64 or more; the default is 4096.", id="portal.E012"))  # fmt: skip
+    return found

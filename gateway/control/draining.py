@@ -3,14 +3,14 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from collections.abc import Iterator
 
 from django.db import DatabaseError, InterfaceError
 
 from gateway.control.database import DatabaseThread
 from gateway.control.drain import BATCH, Drain
-from gateway.control.recovery import DeadJournal, recovering
+from gateway.control.journals import Journals, OwnJournal
+from gateway.control.recovery import recovering
 from gateway.journal.frames import JournalError
 
 log = logging.getLogger(__name__)
@@ -20,21 +20,6 @@ RETRY_S = 1.0
 SWEEP_S = 5.0  # how soon a dead neighbour's journal is found
 
 
-class Written(Protocol):
-    """The journal that this process writes."""
-
-    warning: str  # what an operator must look at; "" when all is well
-
-    @property
-    def end(self) -> int:
-        """The offset after its last entry."""
-        ...
-
-    def look(self) -> None:
-        """See whether it may grow: sets `warning`."""
-        ...
-
-
 class Draining:
     """`run` is a task. `problem` says in words why usage waits, or is ""; `swept` is set once the dead were looked for.
 
@@ -42,14 +27,9 @@ class Draining:
     """
 
     def __init__(
-        self,
-        journal: Written,
-        drain: Drain,
-        dead: Callable[[], Sequence[DeadJournal]],
-        database: DatabaseThread,
-        settling: asyncio.Lock,
+        self, journal: OwnJournal, drain: Drain, journals: Journals, database: DatabaseThread, settling: asyncio.Lock
     ) -> None:
-        self._journal, self._drain, self._dead = journal, drain, dead
+        self._journal, self._drain, self._dead = journal, drain, journals.dead
         self._database, self._settling = database, settling
         self._moved_to = -1
         self._recovery: Iterator[bool] | None = None

@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine, Sequence
+import os
+import signal
+from collections.abc import Coroutine
 from typing import Any
 
 from django.conf import settings
@@ -15,16 +17,15 @@ from gateway.control.database import DatabaseThread
 from gateway.control.drain import Drain
 from gateway.control.draining import Draining
 from gateway.control.gauges import Gauges
+from gateway.control.journals import FileJournals, Journals, TableJournals
 from gateway.control.keys import DatabaseKeys
 from gateway.control.money import LedgerMoney
 from gateway.control.observe import Observing
 from gateway.control.peek import local_rates
-from gateway.control.recovery import DeadJournal, recover
+from gateway.control.recovery import recover
 from gateway.control.refresh import Refresher
 from gateway.http.client import HttpUpstream
 from gateway.ids import new_id
-from gateway.journal.reader import JournalReader, recoverable
-from gateway.journal.writer import JournalWriter
 from gateway.keyring import KeyRing
 from gateway.metrics.shared import SharedMetrics
 from gateway.quotas.interface import RateStore
@@ -53,7 +54,8 @@ class ControlPlane:
         """Compile the snapshot, open the journal, start the loops, and give the recovery of dead processes a moment."""
         clock = SystemClock()
         self.money = LedgerMoney(self.incarnation, self._database, clock.now, settings.BILLING_TIME_ZONE)
-        self.journal = JournalWriter(settings.JOURNAL_DIR, self.incarnation, fsync=settings.JOURNAL_FSYNC)
+        self.journals = _journals(self.incarnation)
+        self.journal = await self.journals.begin()
         self.upstream = HttpUpstream()
         self.observing = Observing(
             lambda: self.runtime.snapshot, Gauges(self), SharedMetrics(settings.METRICS_DIR, self.incarnation)
@@ -83,8 +85,8 @@ class ControlPlane:
         def heard(done: Ingested) -> None:
             loop.call_soon_threadsafe(self.money.settled, done.settled, done.shrunk)
 
-        self.drain = Drain(JournalReader(settings.JOURNAL_DIR, self.incarnation), heard)
-        self.draining = Draining(self.journal, self.drain, _dead, self._drain_database, self.money.settling)
+        self.drain = Drain(self.journals.reader(), heard)
+        self.draining = Draining(self.journal, self.drain, self.journals, self._drain_database, self.money.settling)
         self.refresher = Refresher(self.runtime, self._feed_database, self.money, settings.FEED_POLL_MS / 1000)
         self._tasks = [
             self._spawn(loop_) for loop_ in (self.refresher.run(), self.draining.run(), self.observing.run())
@@ -103,9 +105,9 @@ class ControlPlane:
         await self.observing.leave()
         await self.money.aclose()
         await self.runtime.rates.aclose()
-        self.journal.close()
+        await self.journals.end()
         try:
-            await self._drain_database.run(recover, _dead)
+            await self._drain_database.run(recover, self.journals.dead)
         except DatabaseError:
             log.error("the database is away: the rest of the journal is drained at the next start")
         self._drain_database.shutdown()
@@ -147,8 +149,11 @@ class ControlPlane:
         return asyncio.get_running_loop().create_task(work)
 
 
-def _dead() -> Sequence[DeadJournal]:
-    return recoverable(settings.JOURNAL_DIR)
+def _journals(incarnation: str) -> Journals:
+    if settings.JOURNAL == "database":
+        return TableJournals(incarnation, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    max_bytes = settings.JOURNAL_MAX_MB << 20
+    return FileJournals(settings.JOURNAL_DIR, incarnation, fsync=settings.JOURNAL_FSYNC, max_bytes=max_bytes)
 
 
 def _rates() -> RateStore:

@@ -31,7 +31,7 @@ class GroupFlush:
     def wait(self) -> Waiting:
         """Return a future that is done once everything written so far is on the disk; it may raise JournalError."""
         future = asyncio.get_running_loop().create_future()
-        future.add_done_callback(_seen)
+        future.add_done_callback(seen)
         with self._changed:
             self._waiting.append(future)
             self._changed.notify()
@@ -87,7 +87,7 @@ def _tell(group: list[Waiting], error: JournalError | None) -> None:
         group[0].get_loop().call_soon_threadsafe(resolve, group, error)
 
 
-def _seen(future: Waiting) -> None:
+def seen(future: Waiting) -> None:
     """Nobody has to wait for the end of a call to be on the disk: its failure was said by `failed`."""
     if not future.cancelled():
         future.exception()

@@ -114,6 +114,13 @@ def test_killed_again_and_again(whole: Embedded | Fleet, provider: Provider) -> 
     kill_again_and_again(whole, provider, kills=20)
 
 
+def test_killed_with_the_journal_in_the_database(tmp_path: Path, provider: Provider) -> None:
+    """What was committed and not closed is charged its bound, once its owner has been silent long enough to be fenced."""
+    for fleet in started(Fleet(tmp_path, JOURNAL="database")):
+        kill_again_and_again(fleet, provider, kills=5)
+        assert not (fleet.atrium.folder / "data" / "journal").exists()
+
+
 @pytest.mark.soak
 def test_killed_200_times(whole: Embedded | Fleet, provider: Provider) -> None:
     kill_again_and_again(whole, provider, kills=200)

@@ -28,7 +28,10 @@ FOREIGN = (
     "OIDC_NAME",
     "OIDC_GROUP_MAP",
     "EMAIL_HOST",
+    "JOURNAL",
     "JOURNAL_DIR",
+    "JOURNAL_FSYNC",
+    "JOURNAL_MAX_MB",
 )
 
 

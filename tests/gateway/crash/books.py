@@ -21,6 +21,8 @@ class Books:
     def __init__(self, atrium: Atrium) -> None:
         self._url = atrium.env.get("DATABASE_URL")
         self._file = atrium.folder / "data" / "atrium.sqlite3"
+        # There an end waits some milliseconds in memory to be committed: a kill in them makes an estimate of it.
+        self._ends_wait = atrium.env.get("JOURNAL") == "database"
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Return what a query finds."""
@@ -58,7 +60,7 @@ class Books:
         assert [number for number, count in charged.items() if count > 1] == [], "doubled"
         assert load.finished <= set(served), "answered, and never served"
         for number, given, cost, estimated, code in events:
-            if number in load.finished:
+            if number in load.finished and not (estimated and self._ends_wait):
                 assert (given, bool(estimated), code) == (PROMPT_TOKENS, False, ""), number
             if not estimated:
                 assert cost == PROMPT_TOKENS * INPUT_NANO_USD + number * OUTPUT_NANO_USD, number
