@@ -125,6 +125,10 @@ class QuotaPolicy:
         return self.capacity + sum(e.amount for e in self.extras if e.starts <= now < e.until)
 
 
+Plan = tuple[tuple[QuotaPolicy, ...], tuple[QuotaPolicy, ...]]  # the quotas of a call: rates, money
+Plans = dict[tuple[str, str], tuple["KeyEntry", Plan]]  # what is derived again and again, by (key, model)
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything but keys, under one version (the revision of the change feed it was compiled at)."""
@@ -138,6 +142,7 @@ class Snapshot:
     portal_url: str  # no trailing slash
     billing_time_zone: str  # IANA name; calendar windows of money begin at its midnight
     stops: Mapping[tuple[str, str], str] = field(default_factory=dict)  # kill switch: (kind, id) → reason
+    plans: "Plans" = field(default_factory=dict, init=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,15 @@
 """The seam between the pipeline and where quotas are kept: reserve, then settle."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
+
+import msgspec
 
 from gateway.journal.records import Hold
 from gateway.snapshot import QuotaPolicy
 
 
-@dataclass(frozen=True, slots=True)
-class Demand:
+class Demand(msgspec.Struct, frozen=True):
     """The most that one call may use."""
 
     requests: int
@@ -18,18 +18,16 @@ class Demand:
     nano_usd: int
 
 
-@dataclass(slots=True)
-class Reservation:
+class Reservation(msgspec.Struct):
     """What was taken. `holds` are the money parts, for the journal; `rates` what the rate store needs to give back."""
 
     holds: tuple[Hold, ...] = ()
     rates: tuple[tuple[QuotaPolicy, int, int], ...] = ()  # (quota, window start, amount)
     remaining_nano_usd: int | None = None  # of the tightest money quota after this reservation
-    remaining: dict[str, "Remaining"] = field(default_factory=dict)  # by metric, the tightest
+    remaining: dict[str, "Remaining"] = {}  # by metric, the tightest
 
 
-@dataclass(slots=True)
-class Remaining:
+class Remaining(msgspec.Struct):
     """What is left of one quota, and when (epoch s) its window ends and began."""
 
     quota: QuotaPolicy
@@ -58,8 +56,7 @@ class MoneyStore(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Granted:
+class Granted(msgspec.Struct, frozen=True):
     """All asked amounts were taken."""
 
     holds: tuple[Hold, ...]

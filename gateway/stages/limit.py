@@ -7,10 +7,12 @@ from gateway.money import cost_of, settle
 from gateway.quotas.interface import Demand, Granted, Remaining, Reservation
 from gateway.quotas.refusals import budget_words, company_wide, rate_words, retry_after_s
 from gateway.runtime import Runtime
-from gateway.snapshot import Price, QuotaPolicy, Snapshot
+from gateway.snapshot import Plan, Price, QuotaPolicy, Snapshot
 from gateway.types import Grant, Principal, Reserved
 
 UNKNOWN_CONTEXT = 2_000_000  # tokens; the bound of what is not visible when a model's context window is not known
+
+MAX_PLANS = 20_000
 
 Asks = list[tuple[QuotaPolicy, int]]
 
@@ -25,7 +27,7 @@ async def reserve(
     """
     demand = demand_of(grant, has_output, cap)
     now = runtime.clock.now()
-    rate_asks, money_asks = asks_of(quotas_of(grant.principal, grant.snapshot, grant.model.id), demand)
+    rate_asks, money_asks = asks_of(plan_of(grant.principal, grant.snapshot, grant.model.id), demand)
     if waived:
         rate_asks, money_asks = ([ask for ask in asks if ask[0].id not in waived] for asks in (rate_asks, money_asks))
     reservation = Reservation()
@@ -99,17 +101,25 @@ def refusal(remaining: Remaining, demand: Demand, grant: Grant, now: float) -> G
     return error
 
 
-def asks_of(quotas: Iterable[QuotaPolicy], demand: Demand) -> tuple[Asks, Asks]:
+def plan_of(principal: Principal, snapshot: Snapshot, model_id: str) -> Plan:
+    """Return the quotas of a call, rates and money apart. A snapshot keeps the plans of the keys that call the most."""
+    entry, plans = principal.key, snapshot.plans
+    kept = plans.get((entry.key_id, model_id))
+    if kept is not None and kept[0] is entry:
+        return kept[1]
+    quotas = quotas_of(principal, snapshot, model_id)
+    plan = tuple(q for q in quotas if q.metric != "usd"), tuple(q for q in quotas if q.metric == "usd")
+    if len(plans) >= MAX_PLANS:
+        plans.clear()
+    plans[entry.key_id, model_id] = entry, plan
+    return plan
+
+
+def asks_of(plan: Plan, demand: Demand) -> tuple[Asks, Asks]:
     """Return what is asked of rates and of money."""
+    rates, money = plan
     amounts = _amounts(demand)
-    rates: Asks = []
-    money: Asks = []
-    for quota in quotas:
-        if quota.metric == "usd":
-            money.append((quota, demand.nano_usd))
-        else:
-            rates.append((quota, amounts[quota.metric]))
-    return rates, money
+    return [(quota, amounts[quota.metric]) for quota in rates], [(quota, demand.nano_usd) for quota in money]
 
 
 def _amounts(demand: Demand) -> dict[str, int]:
