@@ -129,7 +129,8 @@ def _locked(slots: Sequence[Slot]) -> dict[Slot, Balance]:
     found = {(row.quota_id, row.period): row for row in select()}
     missing = sorted(wanted - found.keys())
     if missing:
-        alive = set(Quota.objects.filter(id__in={quota for quota, _ in missing}).values_list("id", flat=True))
+        quotas = Quota.objects.filter(id__in={quota for quota, _ in missing}).order_by("id")
+        alive = set(quotas.select_for_update(no_key=True).values_list("id", flat=True))  # and none is removed meanwhile
         missing = [slot for slot in missing if slot[0] in alive]
     if missing:
         Balance.objects.bulk_create([Balance(quota_id=q, period=p) for q, p in missing], ignore_conflicts=True)
