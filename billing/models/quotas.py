@@ -160,6 +160,7 @@ class Balance(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["quota", "period"], name="balance_once")]
+        indexes = [models.Index(fields=["wanted_until"], name="balance_wanted")]
 
 
 class Lease(models.Model):
