@@ -56,6 +56,11 @@ class ChatStream:
         """The stream breaks here: return what makes the client's last event end, so that another can follow."""
         return b"\n\n" if self._buffer.inside else b""
 
+    @property
+    def made(self) -> int:
+        """About how many bytes were generated so far; it lags a little behind."""
+        return self._collector.size
+
     def fragments(self) -> list[bytes]:
         """Return what was generated, for counting."""
         return self._collector.collect()

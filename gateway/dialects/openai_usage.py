@@ -50,7 +50,7 @@ def text_of(fragments: list[bytes]) -> str:
 class Collector:
     """Keeps what a stream generated, so that it can be counted if the provider does not say. Works in batches."""
 
-    __slots__ = ("_pending", "_pending_bytes", "_size", "fragments")
+    __slots__ = ("_pending", "_pending_bytes", "fragments", "size")
 
     BATCH = 16 << 10
 
@@ -58,7 +58,7 @@ class Collector:
         self.fragments: list[bytes] = []
         self._pending: list[bytes] = []
         self._pending_bytes = 0
-        self._size = 0
+        self.size = 0  # bytes of all that was found so far
 
     def add(self, block: bytes) -> None:
         """Take whole events."""
@@ -72,9 +72,9 @@ class Collector:
         found = b"".join(generated(b"".join(self._pending)))
         self._pending.clear()
         self._pending_bytes = 0
-        if found and self._size < MAX_FRAGMENTS:
+        if found and self.size < MAX_FRAGMENTS:
             self.fragments.append(found)
-            self._size += len(found)
+        self.size += len(found)
         return self.fragments
 
 

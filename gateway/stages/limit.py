@@ -20,16 +20,22 @@ Asks = list[tuple[QuotaPolicy, int]]
 async def reserve(
     grant: Grant, has_output: bool, cap: int, runtime: Runtime, waived: Collection[str] = ()
 ) -> Reserved | Remaining:
-    """Take what this call may use at most. Rates first, then money; a refusal of either leaves nothing taken.
+    """Take what this call may use at most.
 
     `cap` is the output cap that the gateway sends itself; `waived` are the ids of quotas that this call is not counted
     against. Returns `Remaining` of the quota that did not allow it. Raises StoreUnavailable (503): money fails closed.
     """
     demand = demand_of(grant, has_output, cap)
-    now = runtime.clock.now()
     rate_asks, money_asks = asks_of(plan_of(grant.principal, grant.snapshot, grant.model.id), demand)
     if waived:
         rate_asks, money_asks = ([ask for ask in asks if ask[0].id not in waived] for asks in (rate_asks, money_asks))
+    taken = await take(rate_asks, money_asks, runtime)
+    return taken if isinstance(taken, Remaining) else Reserved(demand, taken)
+
+
+async def take(rate_asks: Asks, money_asks: Asks, runtime: Runtime) -> Reservation | Remaining:
+    """Take rates first, then money; a refusal of either leaves nothing taken. Returns `Remaining` of the quota that did not allow it."""
+    now = runtime.clock.now()
     reservation = Reservation()
     if rate_asks:
         taken = await runtime.rates.take(rate_asks, now)
@@ -49,7 +55,7 @@ async def reserve(
         if isinstance(granted, Remaining):
             return granted
         _hold(reservation, granted)
-    return Reserved(demand, reservation)
+    return reservation
 
 
 def demand_of(grant: Grant, has_output: bool, cap: int) -> Demand:

@@ -10,6 +10,7 @@ from gateway.headers import JSON, answer_headers
 from gateway.runtime import Runtime
 from gateway.stages.call import provider_error
 from gateway.stages.guard import guard_output
+from gateway.stages.outgrow import checked_room, room_of
 from gateway.stages.record import finish
 from gateway.stages.translate import service_of
 from gateway.types import Attempt, Call, Grant
@@ -90,7 +91,7 @@ def _announced(response: UpstreamResponse) -> int:
 async def _stream(call: Call, grant: Grant, attempt: Attempt, response: UpstreamResponse, runtime: Runtime) -> None:
     stream = service_of(call).codec.stream(grant.request)
     try:
-        await _events(call, attempt, stream, response, runtime)
+        await _events(call, grant, attempt, stream, response, runtime)
     except ClientGoneError:
         await _hear_out(call, stream, response, runtime)
         raise
@@ -126,12 +127,12 @@ async def _hear_out(call: Call, stream: ChatStream, response: UpstreamResponse, 
 
 
 async def _events(
-    call: Call, attempt: Attempt, stream: ChatStream, response: UpstreamResponse, runtime: Runtime
+    call: Call, grant: Grant, attempt: Attempt, stream: ChatStream, response: UpstreamResponse, runtime: Runtime
 ) -> None:
     """Pass on whole events until the stream says that it is done. The head waits for the first, which may be an error."""
     watch, client, chunk = call.watch, call.client, response.chunk
     timeout_s, write_timeout_s = attempt.deployment.first_byte_timeout_s, runtime.limits.write_timeout_s
-    ended = False
+    room, ended = room_of(attempt.reserved.demand.output_tokens), False
     while not ended:
         data = await watch.upstream(chunk(), timeout_s)
         if not attempt.first_byte:
@@ -140,6 +141,8 @@ async def _events(
             if not _streams(response, data):
                 await _not_streamed(call, attempt, data, response, runtime)
         events = stream.feed(data) if data else stream.end()
+        if stream.made > room and not stream.done:
+            room = await checked_room(grant, attempt, stream, runtime)
         ended = stream.error is None and (stream.done or not data)
         if ended and (stream.done or stream.usage is not None):
             attempt.usage = stream.usage
