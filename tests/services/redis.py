@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import shutil
+import signal
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -73,6 +74,44 @@ class Server:
         )
         wait_until(lambda: _answers(self.url), what="start of Redis")
         return running
+
+
+class OwnRedis:
+    """A Redis that one test may pause, empty, kill and start again at the same address."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._port = folder, free_port()
+        self.url = f"redis://127.0.0.1:{self._port}/0"
+        self._running: Running | None = None
+
+    def start(self) -> "OwnRedis":
+        """Start it empty."""
+        command = [binary(), "--port", str(self._port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self._folder)]
+        self._running = Running(command, folder=self._folder, name="own-redis")
+        wait_until(lambda: _answers(self.url), what="start of Redis")
+        return self
+
+    def pause(self) -> None:
+        """Let it stand still: connections stay open, nothing is answered."""
+        self._send(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on where it stood."""
+        self._send(signal.SIGCONT)
+
+    def flush(self) -> None:
+        """Take its memory."""
+        with redis.Redis.from_url(self.url) as client:
+            client.flushall()
+
+    def kill(self) -> None:
+        """End it, paused or not."""
+        if self._running is not None and self._running.returncode is None:
+            self._running.kill()
+
+    def _send(self, number: int) -> None:
+        assert self._running is not None, "this Redis was never started"
+        self._running.send(number)
 
 
 def _start(folder: Path) -> tuple[Running, str]:

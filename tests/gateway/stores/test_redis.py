@@ -1,15 +1,10 @@
 """The Redis store: the same answers as memory, over many processes, and a conservative share while Redis is away."""
 
 import asyncio
-import os
-import signal
-import socket
-import subprocess
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,8 +17,7 @@ from gateway.snapshot import QuotaPolicy
 from gateway.stores.memory import MemoryRateStore
 from gateway.stores.redis import TIMEOUT_S, RedisRateStore
 from tests.gateway.stores.quotas import NOW, quota
-from tests.services.processes import free_port, wait_until
-from tests.services.redis import binary
+from tests.services.redis import OwnRedis
 
 requests = quota("r1", capacity=10)
 tokens = quota("t1", "total_tokens", 1000)
@@ -115,17 +109,16 @@ async def test_what_one_process_does_not_need_serves_the_other(fresh_redis: str)
         await store.aclose()
 
 
-async def test_a_slice_in_hand_asks_nobody(own_redis: tuple[str, int]) -> None:
-    url, pid = own_redis
-    store = RedisRateStore(url)
+async def test_a_slice_in_hand_asks_nobody(own_redis: OwnRedis) -> None:
+    store = RedisRateStore(own_redis.url)
     plenty = quota("plenty", capacity=1_000_000)
     await store.take([(plenty, 1)], NOW)
-    os.kill(pid, signal.SIGSTOP)
+    own_redis.pause()
     for _ in range(5):
         await store.take([(plenty, 1)], NOW)
         await store.give_back([(plenty, MINUTE, 1)], NOW)
     assert not store.degraded, "nobody noticed that Redis stands still"
-    os.kill(pid, signal.SIGCONT)
+    own_redis.resume()
     await store.aclose()
 
 
@@ -141,16 +134,15 @@ async def test_a_lowered_limit_recalls_what_is_free(fresh_redis: str) -> None:
         await store.aclose()
 
 
-async def test_an_unrelated_edit_keeps_the_slice(own_redis: tuple[str, int]) -> None:
-    url, pid = own_redis
-    store = RedisRateStore(url)
+async def test_an_unrelated_edit_keeps_the_slice(own_redis: OwnRedis) -> None:
+    store = RedisRateStore(own_redis.url)
     plenty = quota("plenty", capacity=1_000_000)
     await store.take([(plenty, 1)], NOW)
-    os.kill(pid, signal.SIGSTOP)
+    own_redis.pause()
     left = await store.take([(replace(plenty, step_down_model_id="mod_cheap"), 1)], NOW)
     assert isinstance(left, list) and left[0].left == 999_998
     assert not store.degraded
-    os.kill(pid, signal.SIGCONT)
+    own_redis.resume()
     await store.aclose()
 
 
@@ -233,39 +225,14 @@ async def test_a_process_that_ends_gives_its_slots_up_at_once(fresh_redis: str) 
     await other.aclose()
 
 
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def command(port: int, folder: Path) -> list[str]:
-    return [binary(), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-
-
-@pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[tuple[str, int]]:
-    """A Redis that a test may stop and kill: its address and process id."""
-    port = free_port()
-    process = subprocess.Popen(
-        command(port, tmp_path),
-        stdout=subprocess.DEVNULL,
-    )
-    wait_until(lambda: _listens(port), what="start of Redis")
-    yield f"redis://127.0.0.1:{port}/0", process.pid
-    process.send_signal(signal.SIGCONT)
-    process.kill()
-    process.wait(10)
-
-
 def test_the_timeout_keeps_what_is_promised() -> None:
     assert TIMEOUT_S <= 0.25
 
 
-async def test_a_paused_redis_costs_a_moment_once_and_a_share_is_handed_out(own_redis: tuple[str, int]) -> None:
-    url, pid = own_redis
-    store = RedisRateStore(url)
+async def test_a_paused_redis_costs_a_moment_once_and_a_share_is_handed_out(own_redis: OwnRedis) -> None:
+    store = RedisRateStore(own_redis.url)
     assert isinstance(await store.take([(tokens, 100), (places, 1)], NOW), list)
-    os.kill(pid, signal.SIGSTOP)
+    own_redis.pause()
     begin = time.monotonic()
     first = await store.take([(tokens, 150), (places, 1)], NOW)
     assert isinstance(first, list)
@@ -278,53 +245,46 @@ async def test_a_paused_redis_costs_a_moment_once_and_a_share_is_handed_out(own_
     await store.give_back([(tokens, MINUTE, 100), (places, 0, 1)], NOW)
     assert isinstance(await store.take([(tokens, 100)], NOW), list)
     assert time.monotonic() - begin < 1.0  # five calls that ask nobody
-    os.kill(pid, signal.SIGCONT)
+    own_redis.resume()
     await until(lambda: not store.degraded)
     assert [item.left for item in await store.peek([tokens, places], NOW)] == [750, 7]
     assert isinstance(await store.take([(tokens, 750), (places, 7)], NOW), list), "no refusal by what was unclear"
     await store.aclose()
 
 
-async def test_a_killed_redis_degrades_and_a_new_one_hears_what_was_used(tmp_path: Path) -> None:
-    port = free_port()
-    store, other = [RedisRateStore(f"redis://127.0.0.1:{port}/0") for _ in range(2)]
+async def test_a_killed_redis_degrades_and_a_new_one_hears_what_was_used(own_redis: OwnRedis) -> None:
+    store, other = [RedisRateStore(own_redis.url) for _ in range(2)]
+    await store.take([(tokens, 100)], NOW)
+    own_redis.kill()
     begin = time.monotonic()
-    assert isinstance(await store.take([(requests, 2)], NOW), list)  # nothing listens yet
+    assert isinstance(await store.take([(requests, 2)], NOW), list)
     assert time.monotonic() - begin < ONCE_S
     assert store.degraded
-    process = await asyncio.to_thread(subprocess.Popen, command(port, tmp_path), stdout=subprocess.DEVNULL)
-    try:
-        await until(lambda: not store.degraded)
-        await until_left(other, requests, 8)
-        await until_left(store, requests, 8)
-        assert isinstance(await store.take([(requests, 8)], NOW), list)
-    finally:
-        await store.aclose()
-        await other.aclose()
-        process.kill()
-        process.wait(10)
+    own_redis.start()
+    await until(lambda: not store.degraded)
+    await until_left(other, requests, 8)
+    await until_left(other, tokens, 900)
+    assert isinstance(await store.take([(requests, 8)], NOW), list)
+    for ending in (store, other):
+        await ending.aclose()
 
 
-async def test_what_is_given_back_during_an_outage_reaches_redis_afterwards(own_redis: tuple[str, int]) -> None:
-    url, pid = own_redis
-    store = RedisRateStore(url)
+async def test_what_is_given_back_during_an_outage_reaches_redis_afterwards(own_redis: OwnRedis) -> None:
+    store = RedisRateStore(own_redis.url)
     await store.take([(tokens, 900)], NOW)
-    os.kill(pid, signal.SIGSTOP)
+    own_redis.pause()
     await store.peek([tokens], NOW)
     assert store.degraded
     await store.give_back([(tokens, MINUTE, 700)], NOW)
-    os.kill(pid, signal.SIGCONT)
+    own_redis.resume()
     await until_left(store, tokens, 800)
     await store.aclose()
 
 
-async def test_a_flushed_redis_hears_again_what_was_used(own_redis: tuple[str, int]) -> None:
-    url, _ = own_redis
-    store, other = RedisRateStore(url), RedisRateStore(url)
+async def test_a_flushed_redis_hears_again_what_was_used(own_redis: OwnRedis) -> None:
+    store, other = RedisRateStore(own_redis.url), RedisRateStore(own_redis.url)
     await store.take([(tokens, 900), (places, 8)], NOW)
-    client = Redis.from_url(url)
-    client.flushall()
-    client.close()
+    own_redis.flush()
     await until_left(other, tokens, 100)
     await until_left(other, places, 0)
     for ending in (store, other):
