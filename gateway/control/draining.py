@@ -47,6 +47,7 @@ class Draining:
             except (DatabaseError, InterfaceError) as error:
                 self._say("The database is away: usage waits in the journal, and nothing is lost.", error)
             except (JournalError, OSError) as error:
+                self._journal.look()
                 self._say(self._journal.warning or f"The journal cannot be read: {error}")
             except Exception as error:
                 self._say("A defect keeps usage in the journal; nothing is lost.", error, defect=True)
@@ -88,7 +89,7 @@ class Draining:
         if problem != self.problem:
             if problem:
                 words = str(error).strip().splitlines()[:1] if error is not None else []
-                log.error("%s %s", problem, *(words or [""]), exc_info=error if defect else None)
+                log.error("%s", " ".join([problem, *words]), exc_info=error if defect else None)
             else:
                 log.info("usage is drained again")
             self.problem = problem

@@ -69,8 +69,9 @@ class JournalWriter:
 
     @property
     def end(self) -> int:
-        """The logical offset after the last entry."""
-        return self._base + self._size
+        """The logical offset after the last entry; 0 while there is none."""
+        end = self._base + self._size
+        return end if end > frames.HEADER_BYTES else 0
 
     def append(self, *records: Record) -> asyncio.Future[None] | None:
         """Write `records` as one entry by one write: all of them are read back, or none.

@@ -114,6 +114,7 @@ def test_killed_again_and_again(whole: Embedded | Fleet, provider: Provider) -> 
     kill_again_and_again(whole, provider, kills=20)
 
 
+@pytest.mark.fleet
 def test_killed_with_the_journal_in_the_database(tmp_path: Path, provider: Provider) -> None:
     """What was committed and not closed is charged its bound, once its owner has been silent long enough to be fenced."""
     for fleet in started(Fleet(tmp_path, JOURNAL="database")):
@@ -126,6 +127,7 @@ def test_killed_200_times(whole: Embedded | Fleet, provider: Provider) -> None:
     kill_again_and_again(whole, provider, kills=200)
 
 
+@pytest.mark.fleet
 def test_a_neighbour_recovers_who_is_not_started_again(fleet: Fleet, provider: Provider) -> None:
     load = Load(fleet.base_urls, configured(fleet.atrium, provider)).start()
     wait_for_calls(load, 40)
