@@ -15,7 +15,7 @@ from gateway.stages.authenticate import authenticate
 from gateway.stages.authorise import authorise
 from gateway.stages.cache import cached
 from gateway.stages.call import dial
-from gateway.stages.fit import check_fit
+from gateway.stages.fit import check_fit, surely_fits
 from gateway.stages.guard import guard_input
 from gateway.stages.record import finish, finish_now, line_of
 from gateway.stages.relay import relay
@@ -40,7 +40,8 @@ async def handle(call: Call, runtime: Runtime) -> None:
         service = service_of(call)
         request = service.codec.parse(Members(await _body(call, runtime)))
         grant = call.grant = authorise(call.endpoint, call.principal, request, snapshot, runtime.clock.now())
-        await check_fit(call, grant, runtime)
+        if not surely_fits(call, grant):
+            await check_fit(call, grant, runtime)
         grant = await reserve_or_step_down(call, grant, runtime)
         guard_input(call)
         if cached(call) is None:

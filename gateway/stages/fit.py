@@ -14,11 +14,20 @@ COUNTED_CHARACTERS = 2_000_000  # beyond, the length is estimated: counting take
 CHARACTERS_A_TOKEN = 4
 
 
+def surely_fits(call: Call, grant: Grant) -> bool:
+    """Say whether the prompt's bytes show that it fits.
+
+    Embeddings take many inputs, each within the window: their sum is bounded by its bytes.
+    """
+    window = grant.model.context_tokens
+    return not window or grant.request.prompt_bound <= window or not service_of(call).has_output
+
+
 async def check_fit(call: Call, grant: Grant, runtime: Runtime) -> None:
     """Count the prompt where its bytes do not show that it fits. Raises RequestError (400, context_length_exceeded)."""
+    if surely_fits(call, grant):
+        return
     service, window = service_of(call), grant.model.context_tokens
-    if not service.has_output or not window or grant.request.prompt_bound <= window:
-        return  # embeddings take many inputs, each within the window: their sum is bounded by its bytes
     prompt = service.codec.prompt(grant.request)
     size = sum(map(len, prompt.texts))
     if size > COUNTED_CHARACTERS:

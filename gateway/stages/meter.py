@@ -13,15 +13,14 @@ COUNTED_CHARACTERS = 400_000  # beyond, tokens are estimated by size: counting t
 CHARACTERS_A_TOKEN = 3  # English has four, code and other languages fewer
 
 
-async def meter(call: Call, attempt: Attempt, runtime: Runtime) -> None:
-    """Set usage and cost of an attempt. What the provider did not say is counted, and marked as estimated."""
-    if attempt.usage is None and attempt.served and call.grant is not None:
+async def count(call: Call, attempt: Attempt, runtime: Runtime) -> None:
+    """Set the usage of an attempt whose provider did not say it, where it served anything: counted, marked as estimated."""
+    if attempt.served and call.grant is not None:
         attempt.estimated = True
         try:
             attempt.usage = await _counted(call, call.grant, attempt, runtime)
         except Exception:
             runtime.observer.alarm("tokens_not_counted", call.request_id)
-    price(call, attempt)
 
 
 def price(call: Call, attempt: Attempt) -> None:

@@ -7,7 +7,7 @@ from gateway.journal.frames import JournalError
 from gateway.journal.records import Closed
 from gateway.runtime import Runtime
 from gateway.snapshot import QuotaPolicy
-from gateway.stages.meter import meter, price
+from gateway.stages.meter import count, price
 from gateway.types import Attempt, Call, CallLine, Usage
 
 
@@ -19,9 +19,13 @@ async def finish(call: Call, runtime: Runtime) -> None:
         await _give_back(reserved.reservation.rates, runtime)
     attempt = call.attempt
     if attempt is not None and not attempt.closed:
-        await meter(call, attempt, runtime)
+        if attempt.usage is None:
+            await count(call, attempt, runtime)
+        price(call, attempt)
         _close(call, attempt, runtime)
-        await _give_back(_unused(attempt), runtime)
+        unused = _unused(attempt)
+        if unused:
+            await _give_back(unused, runtime)
 
 
 def finish_now(call: Call, runtime: Runtime) -> None:
