@@ -8,6 +8,7 @@ from django.utils import timezone
 from billing.models import Quota
 from billing.quota_rules import LARGEST
 from catalog.access import usable_by
+from catalog.connection import connected_model_ids
 from catalog.models import Model
 from portal.keys.models import Key
 from portal.keys.refusal import Refused
@@ -84,6 +85,13 @@ def check_model(viewer: Viewer, team: Team, model: Model | None, key: Key | None
     """Refuse a model that is missing, retired, or open already."""
     if model is None or model.stage == Model.Stage.RETIRED:
         raise Refused("The request was not sent.", "That model is not offered.", "Choose another.", field="model")
+    if model.pk not in connected_model_ids([model.pk]):
+        raise Refused(
+            "The request was not sent.",
+            f"No provider serves {model.display_name} yet.",
+            "Choose another.",
+            field="model",
+        )
     if not usable_by(viewer, team).filter(pk=model.pk).exists():
         return
     if key is None or key.all_models or key.named_models.filter(pk=model.pk).exists():

@@ -61,5 +61,7 @@ def price_words(price: Price | None) -> str:
 
 def limits_in_words(team: Team) -> list[str]:
     """Say the team's limits: `$50.00 per month`."""
-    quotas = Quota.objects.filter(scope_kind=Quota.Scope.TEAM, scope_id=team.pk).order_by("-metric", "window")
+    quotas = Quota.objects.filter(scope_kind=Quota.Scope.TEAM, scope_id=team.pk, model_id="").order_by(
+        "-metric", "window"
+    )
     return [f"{in_words(quota.metric, quota.capacity)} {window_words(quota.window)}" for quota in quotas]

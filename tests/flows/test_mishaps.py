@@ -29,12 +29,12 @@ def test_clicking_twice_mints_one_key_and_shows_its_secret(url: str, new_page: N
 def test_clicking_twice_sends_one_request(url: str, new_page: NewPage) -> None:
     page = new_page()
     sign_in(page, url, "erin")
-    page.goto(f"{url}/requests/new?kind=model&model=gpt-4o-mini")
+    page.goto(f"{url}/requests/new?kind=model&model=demo-chat-large")
     page.locator("[name=reason]").fill("Clicked twice.")
     page.evaluate(TWICE, "Send request")
     expect(page.get_by_text("Your request is on its way").first).to_be_visible()
     page.goto(f"{url}/requests")
-    expect(page.get_by_role("row").filter(has_text="GPT-4o mini")).to_have_count(1)
+    expect(page.get_by_role("row").filter(has_text="Demo chat large")).to_have_count(1)
 
 
 def test_going_back_does_not_bring_a_secret_back(url: str, new_page: NewPage) -> None:

@@ -24,13 +24,14 @@ PAGES: dict[str, dict[str, str]] = {
     "lea": {
         "home": "/", "inbox": "/inbox", "inbox-decided": "/inbox?state=decided", "decide": "/inbox/{open}",
         "request-end": "/requests/{approved}/end", "team-spend": "/spend/team", "teams": "/people/teams",
+        "limits": "/spend/limits", "limit-add": "/spend/limits/new", "limit": "/spend/limits/{pair}",
         "team": "/people/teams/{team}", "member-add": "/people/teams/{team}/members/new",
         "member-edit": "/people/teams/{team}/members/{erin}", "member-remove": "/people/teams/{team}/members/{erin}/remove",
         "keys": "/keys?whose=all", "key": "/keys/{key}", "key-block": "/keys/{key}/block",
         "key-unblock": "/keys/{blocked}/unblock", "key-ask-rotation": "/keys/{key}/ask-rotation",
     },
     "finn": {
-        "home": "/", "spend": "/spend/", "spend-by-model": "/spend/?group=model", "budgets": "/spend/limits",
+        "home": "/", "spend": "/spend/", "spend-by-model": "/spend/?group=model", "budgets": "/spend/limits", "limit-pair": "/spend/limits/{pair}",
         "calls": "/spend/requests", "limit-add": "/spend/limits/new", "limit": "/spend/limits/{limit}",
         "limit-remove": "/spend/limits/{limit}/remove", "limit-extra": "/spend/limits/{limit}/extra",
         "extra-end": "/spend/extras/{extra}/end",
@@ -64,7 +65,7 @@ def make_traffic(browser: Browser, url: str) -> dict[str, str]:
     mint(erin, url, "notebook", usd_month="5")
     ids = {"key": last(erin, f"{url}/keys?q=laptop"), "blocked": last(erin, f"{url}/keys?q=notebook")}
     block(lea, f"{url}/keys/{ids['blocked']}/block")
-    ids["approved"] = ask(erin, f"{url}/requests/new?kind=model&model=gpt-5&key={ids['key']}")
+    ids["approved"] = ask_for_more(erin, url)
     lea.goto(f"{url}/inbox/{ids['approved']}")
     lea.get_by_role("button", name="Approve").click()
     expect(lea.get_by_text("Approved").first).to_be_visible()
@@ -76,6 +77,7 @@ def make_traffic(browser: Browser, url: str) -> dict[str, str]:
     ids["event"] = last(ada, f"{url}/people/audit", "/people/audit/aud_")
     ids["limit"] = last(finn, f"{url}/spend/limits", "/spend/limits/quota_")
     ids["extra"] = extra(finn, url, ids["limit"])
+    ids["pair"] = pair(lea, url)
     ids["stop"] = stop(pia, url, "gpt-5")
     ids["call"] = last(erin, f"{url}/spend/requests", "/spend/requests/req_")
     for page in pages.values():
@@ -102,8 +104,16 @@ def last(page: Page, address: str, beginning: str = "/keys/key_") -> str:
     return re.split("[/?]", href.removeprefix(beginning.rpartition("/")[0] + "/"))[0]
 
 
+def ask_for_more(page: Page, url: str) -> str:
+    page.goto(f"{url}/requests/new?kind=budget")
+    page.locator("main a", has_text="Search").first.click()
+    page.locator("[name=amount]").fill("20")
+    return ask(page, page.url)
+
+
 def ask(page: Page, address: str) -> str:
-    page.goto(address)
+    if page.url != address:
+        page.goto(address)
     page.locator("[name=reason]").fill("The support summaries need longer answers for the pilot with two customers.")
     send(page)
     page.get_by_text("is on its way").first.wait_for()
@@ -122,6 +132,17 @@ def stop(page: Page, url: str, model: str) -> str:
     page.locator("[name=reason]").fill("Its provider reports that answers leak between customers.")
     send(page)
     return last(page, f"{url}/stops", "/stops/stop_")
+
+
+def pair(page: Page, url: str) -> str:
+    page.goto(f"{url}/spend/limits/new")
+    page.locator("[name=scope]").fill("search")
+    page.locator("[name=model]").select_option(label="Demo chat large (demo-chat-large)")
+    page.locator("[name=step_down]").select_option(label="Go on with Demo chat (demo-chat)")
+    page.locator("[name=amount]").fill("10")
+    send(page)
+    page.get_by_text("The limit holds from now on").first.wait_for()
+    return page.url.rpartition("/")[2]
 
 
 def extra(page: Page, url: str, limit: str) -> str:

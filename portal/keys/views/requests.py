@@ -6,7 +6,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
+from billing.labels import labels
 from billing.models import Quota
+from catalog.connection import connections
 from catalog.models import Model
 from portal.keys.actions.requests import ask, edit, granted_words, wish, withdraw
 from portal.keys.forms.refused import show_refusal
@@ -44,7 +46,7 @@ def new(request: HttpRequest) -> HttpResponse:
         "team": prefill.teams[0].pk if prefill.teams else "",
         "model": prefill.model.slug if prefill.model else "",
     }
-    models = list(Model.objects.listed())
+    models = list(Model.objects.listed().filter(pk__in=connections().values("model_id")))
     form = AskForm(
         request.POST or None,
         kind=prefill.kind,
@@ -75,7 +77,12 @@ def new(request: HttpRequest) -> HttpResponse:
 
 
 def limit_words(quota: Quota) -> str:
-    return f"{in_words(quota.metric, quota.capacity)} {window_words(quota.window)}"
+    words = f"{in_words(quota.metric, quota.capacity)} {window_words(quota.window)}"
+    return (
+        f"{words} with {labels('model', [quota.model_id]).get(quota.model_id, 'one model')}"
+        if quota.model_id
+        else words
+    )
 
 
 @requires("requests.own")

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from catalog.access import models_of_team
 from catalog.models import Model
 from portal.keys.actions.keys import mint_key
 from portal.keys.reading import read_end, read_limit
@@ -61,7 +62,7 @@ class Command(BaseCommand):
             owner=owner,
             team=team,
             name=options["name"],
-            models=named_models(options["models"]),
+            models=named_models(options["models"], team),
             expires_at=until,
             limits=[read_limit(text) for text in options["limit"]],
         )
@@ -69,7 +70,7 @@ class Command(BaseCommand):
         self.stderr.write(f"{key.pk} for {owner.email} in {team.slug}, until {key.expires_at:%Y-%m-%d %H:%M} UTC.")
 
 
-def named_models(text: str) -> list[Model] | None:
+def named_models(text: str, team: Team) -> list[Model] | None:
     """Return the models listed in `text`; None (all of the team's) when it is empty. Raises CommandError."""
     slugs = [slug.strip() for slug in text.split(",") if slug.strip()]
     if not slugs:
@@ -77,9 +78,8 @@ def named_models(text: str) -> list[Model] | None:
     found = {model.slug: model for model in Model.objects.filter(slug__in=slugs)}
     unknown = [slug for slug in slugs if slug not in found]
     if unknown:
-        raise CommandError(
-            f"There is no model {', '.join(unknown)}. Models: {listed(Model.objects.values_list('slug', flat=True))}."
-        )
+        own = ", ".join(models_of_team(team).order_by("slug").values_list("slug", flat=True)) or "none yet"
+        raise CommandError(f"There is no model {', '.join(unknown)}. Models of the team {team.slug}: {own}.")
     return list(found.values())
 
 
