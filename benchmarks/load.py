@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -144,7 +144,7 @@ async def closed(target: Target, requests: Sequence[bytes], connections: int, se
     return load
 
 
-async def counted(target: Target, requests: Sequence[bytes], connections: int) -> Load:
+async def counted(target: Target, requests: Iterable[bytes], connections: int) -> Load:
     """Send each request once."""
     load, left = Load(), iter(requests)
     opened = [await connect(target) for _ in range(connections)]

@@ -1,6 +1,7 @@
 """What a run stands on: a folder, ports, the fake provider with its authority, and stores when they are asked for."""
 
 import shutil
+import subprocess
 import sys
 import tempfile
 from functools import cached_property
@@ -8,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from benchmarks import authority
+from benchmarks import authority, work
 from benchmarks.gateways.atrium import Embedded, Production
 from benchmarks.gateways.base import ROOT, Gateway, Missing, Site
 from benchmarks.gateways.litellm import LiteLLM
@@ -52,6 +53,10 @@ class World:
         self.provider.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def request(self, *, streamed: bool = False, paced: bool = False) -> bytes:
+        """Return a request that goes to the provider itself."""
+        return self.direct.request(work.chat_body(streamed=streamed, paced=paced))
+
     @cached_property
     def stores(self) -> Stores:
         """PostgreSQL and Redis, started when first asked for."""
@@ -61,16 +66,22 @@ class World:
 
     def gateway(self, name: str) -> Gateway:
         """Return a gateway of NAMES, prepared. Raises Missing."""
-        made = {
+        made: Gateway = {
             "nginx": lambda: Nginx(self.site),
             "atrium": lambda: Production(self.site, self.stores),
             "embedded": lambda: Embedded(self.site),
             "litellm": lambda: LiteLLM(self.site),
             "portkey": lambda: Portkey(self.site),
         }[name]()
-        self._gateways.append(made)
+        return self.prepared(made)
+
+    def prepared(self, gateway: Gateway) -> Gateway:
+        """Prepare a gateway, and stop it at the end. Raises Missing."""
+        self._gateways.append(gateway)
         try:
-            made.prepare()
-        except (RuntimeError, OSError) as error:
-            raise Missing(f"{made.name}: {error}") from error
-        return made
+            gateway.prepare()
+        except Missing:
+            raise
+        except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
+            raise Missing(str(error)) from error
+        return gateway

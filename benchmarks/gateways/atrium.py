@@ -110,9 +110,9 @@ class Production(Atrium):
     name = "Atrium"
     what = "gateway service on PostgreSQL and Redis: keys, budgets and rates on five scopes, metering, journal, drain"
 
-    def __init__(self, site: Site, stores: Stores, processes: int = 1) -> None:
+    def __init__(self, site: Site, stores: Stores) -> None:
         super().__init__(site)
-        self.stores, self.processes = stores, processes
+        self.stores = stores
         services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
         self._service = services["services"]["gateway"]
 
@@ -130,10 +130,29 @@ class Production(Atrium):
         self.manage("shell", "-v", "0", "-c", PARTITIONS)
 
     def command(self) -> Command:
+        env = self.environment() | {"ATRIUM_SERVE": "gateway"}
         words = shlex.split(self._service["command"])
         given = {"--host": "127.0.0.1", "--port": str(self.port)}
         words = [given.get(before, word) for before, word in zip(["", *words], words, strict=False)]
-        return Command(words, self.environment() | {"ATRIUM_SERVE": self._service["environment"]["ATRIUM_SERVE"]})
+        return Command(words, env)
+
+
+class Fleet(Production):
+    """Two processes of the same gateway on the one core, on the database that the one process has prepared."""
+
+    name = "Atrium ×2"
+    what = "two processes of the gateway service, on the same core as the one"
+
+    def __init__(self, first: Production) -> None:
+        super().__init__(first.site, first.stores)
+        self._first = first
+
+    def prepare(self) -> None:
+        (self.folder / "journal").mkdir()
+        self.key = self._first.key
+
+    def command(self) -> Command:
+        return Command([sys.executable, "manage.py", "gateway", "--processes", "2"], self.environment())
 
 
 PARTITIONS = (

@@ -4,12 +4,14 @@ import json
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 from benchmarks.gateways.base import CACHE, Command, Gateway, Missing
 from benchmarks.work import Target
 
 VERSION = "1.15.2"
 HOME = CACHE / "portkey"
+SHIM = Path(__file__).with_suffix(".mjs")
 PACKAGE = HOME / "node_modules" / "@portkey-ai" / "gateway"
 
 
@@ -37,7 +39,9 @@ class Portkey(Gateway):
     def command(self) -> Command:
         env = {**os.environ, "NODE_ENV": "production", "NODE_EXTRA_CA_CERTS": str(self.site.authority)}
         server = PACKAGE / "build" / "start-server.js"
-        return Command(["node", str(server), f"--port={self.port}", "--headless"], env, PACKAGE)
+        return Command(
+            ["node", "--import", SHIM.as_uri(), str(server), f"--port={self.port}", "--headless"], env, PACKAGE
+        )
 
     def target(self, *, tls: bool = False) -> Target:
         upstream = self.site.provider_tls if tls else self.site.provider

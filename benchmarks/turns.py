@@ -1,0 +1,148 @@
+"""Whose turn it is: gateways are started once, halted, and woken only to be measured."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from benchmarks import figures, load
+from benchmarks.figures import FIGURES, MS, Duration, Subject
+from benchmarks.gateways.atrium import Fleet, Production
+from benchmarks.gateways.base import Gateway, Missing
+from benchmarks.keyfill import fill
+from benchmarks.load import Wrong, quantile
+from benchmarks.processes import Started, answers
+from benchmarks.results import ATRIUM, Results
+from benchmarks.world import World
+from tests.services.environment import SECRETS
+from tests.services.processes import wait_until
+
+
+@dataclass
+class Turn:
+    """A started gateway that waits for its turn."""
+
+    gateway: Gateway
+    subject: Subject
+
+    @property
+    def fleet(self) -> bool:
+        return isinstance(self.gateway, Fleet)
+
+    @property
+    def process(self) -> Started:
+        if self.gateway.process is None:
+            raise Missing(f"{self.gateway.name} does not run")
+        return self.gateway.process
+
+    def measure(self, name: str, results: Results, duration: Duration) -> None:
+        """Wake it, measure one figure, halt it. What goes wrong is written down."""
+        if name in results.failed.get(self.gateway.name, {}):
+            return
+        try:
+            with self.awake(duration):
+                results.add(self.gateway.name, name, FIGURES[name](self.subject, duration))
+        except (ExceptionGroup, Wrong, AssertionError, OSError, RuntimeError) as error:
+            results.failed.setdefault(self.gateway.name, {})[name] = _reason(error)
+
+    def scale(self, results: Results, duration: Duration) -> None:
+        """Measure a fleet against the one process: what two that share a core keep of its speed, × 2."""
+        if not self.fleet:
+            return
+        with self.awake(duration):
+            numbers = figures.chat(self.subject, duration)
+        one = results.rounds.get(ATRIUM, {}).get(("chat", "per_s"))
+        if one:
+            numbers = {"cpu_us": numbers["cpu_us"], "scale": 2 * numbers["per_s"] / one[-1]}
+            results.add(ATRIUM, "two", numbers)
+
+    def end(self, results: Results) -> None:
+        """Note its memory and stop it."""
+        if not self.fleet:
+            with self.awake(Duration(1.0)):
+                results.add(self.gateway.name, "memory", {"after_mb": self.process.memory_mb()})
+        self.gateway.stop()
+
+    @contextmanager
+    def awake(self, duration: Duration) -> Iterator[None]:
+        """Let it run, warm, for the block."""
+        self.process.go_on()
+        try:
+            wait_until(self._answers, what=f"an answer of {self.gateway.name}", timeout_s=30)
+            figures.warm(self.subject, duration)
+            yield
+        finally:
+            self.process.pause()
+
+    def _answers(self) -> bool:
+        target = self.subject.target
+        try:
+            return answers(
+                f"http://{target.host}:{target.port}{target.path}", self.gateway.body(), dict(target.headers)
+            )
+        except RuntimeError:
+            return False
+
+
+def start_all(world: World, names: Sequence[str], results: Results, starts: int, *, with_fleet: bool) -> list[Turn]:
+    """Prepare and start each gateway, `starts` times for the time it takes; return them halted."""
+    turns = list[Turn]()
+    for name in names:
+        try:
+            gateway = world.gateway(name)
+            _start(gateway, results, starts)
+            turns.append(Turn(gateway, figures.subject_of(gateway)))
+            if with_fleet and isinstance(gateway, Production):
+                turns[-1].process.pause()
+                fleet = world.prepared(Fleet(gateway))
+                fleet.start()
+                turns.append(Turn(fleet, figures.subject_of(fleet)))
+        except (Missing, RuntimeError, AssertionError) as error:
+            results.missing[name] = _reason(error)
+            print(f"{name}: not measured: {_reason(error)}", flush=True)
+            continue
+        turns[-1].process.pause()
+    return turns
+
+
+def _start(gateway: Gateway, results: Results, starts: int) -> None:
+    results.versions[gateway.name], results.whats[gateway.name] = gateway.version(), gateway.what
+    for number in range(starts):
+        seconds = gateway.start()
+        results.add(gateway.name, "start", {"seconds": seconds})
+        if number < starts - 1:
+            gateway.stop()
+    print(f"{gateway.name} {gateway.version()}: ready in {seconds:.1f} s", flush=True)
+
+
+def measure_keys(turns: Sequence[Turn], results: Results, duration: Duration) -> None:
+    """Fill Atrium's database with 500,000 keys, start it anew, and call with 5,000 of them."""
+    gateway = next((turn.gateway for turn in turns if turn.gateway.name == ATRIUM), None)
+    if not isinstance(gateway, Production):
+        return
+    print("500,000 keys", flush=True)
+    secrets = fill(gateway.stores.postgres_url, SECRETS["ATRIUM_PEPPER"])
+    gateway.start()
+    usual, target = gateway.key, gateway.target()
+    requests = []
+    for gateway.key in secrets:
+        requests.append(gateway.request())
+    gateway.key = usual
+    subject = figures.subject_of(gateway)
+    cold = figures.run(subject, load.counted(target, requests, figures.PARALLEL))
+    warm = figures.run(subject, load.closed(target, requests, figures.PARALLEL, duration.busy))
+    numbers = {
+        "cold_per_s": cold.load.rate,
+        "cold_p99_ms": quantile(cold.load.latencies, 0.99) * MS,
+        "cold_cpu_us": cold.each_us()["cpu_us"],
+        "warm_per_s": warm.load.rate,
+        "warm_cpu_us": warm.each_us()["cpu_us"],
+        "memory_mb": subject.process.memory_mb() if subject.process else 0.0,
+    }
+    results.add(ATRIUM, "keys", numbers)
+    gateway.stop()
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, BaseExceptionGroup):
+        return _reason(error.exceptions[0])
+    return " ".join(str(error).split())[-300:] or type(error).__name__
