@@ -50,15 +50,20 @@ class Observing:
 
     async def run(self) -> None:
         """Run until cancelled."""
-        ticks, due = 0, monotonic()
+        ticks, due, failed = 0, monotonic(), 0
         while True:
             due = max(due + TICK_S, monotonic())
             await asyncio.sleep(due - monotonic())
             self.values.observe(table.LOOP_LAG, max(0.0, monotonic() - due))
-            await self._work_off()
             ticks += 1
-            if ticks % SHARE_EVERY == 0:
-                await self._share()
+            try:
+                await self._work_off()
+                if ticks % SHARE_EVERY == 0:
+                    await self._share()
+            except Exception:
+                failed += 1
+                if failed in {1, 100} or failed % 10_000 == 0:
+                    log.exception("calls are served, and not counted as they should be (%d times)", failed)
 
     def flush(self) -> None:
         """Log and count what is left, at the end of the process."""

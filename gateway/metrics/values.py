@@ -24,7 +24,7 @@ class Values:
 
     def set(self, metric: Metric, value: float, *labels: str) -> None:
         """Say what it is now."""
-        self._series(metric, labels)[0] = value
+        self._series(metric, labels)[0] = float(value)
 
     def observe(self, metric: Metric, value: float, *labels: str) -> None:
         """Sort into a histogram's buckets."""

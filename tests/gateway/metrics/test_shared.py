@@ -15,6 +15,7 @@ def counts(number: int) -> Values:
     values = Values()
     values.add(table.REFUSALS, number, "stopped")
     values.set(table.PROCESSES, 1)
+    values.set(table.RATES_DEGRADED, False)
     return values
 
 
