@@ -17,7 +17,15 @@ from gateway.journal.writer import JournalWriter
 class OwnJournal(Protocol):
     """The journal that this process writes."""
 
-    warning: str  # what an operator must look at; "" when all is well
+    @property
+    def warning(self) -> str:
+        """What an operator must look at; "" when all is well."""
+        ...
+
+    @property
+    def refusal(self) -> str:
+        """Why no call may be opened; "" when calls may."""
+        ...
 
     @property
     def end(self) -> int:

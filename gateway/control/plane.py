@@ -125,7 +125,7 @@ class ControlPlane:
             "journal_alarms": self.drain.alarms,
             "rates_degraded": bool(getattr(self.runtime.rates, "degraded", False)),
             "problems": self._problems(age),
-            "ready": age < settings.STALE_MAX_S and not self.runtime.closing,
+            "ready": age < settings.STALE_MAX_S and not self.runtime.closing and not self.journal.refusal,
         }
 
     def _problems(self, age_s: float) -> list[str]:

@@ -41,7 +41,7 @@ class TableJournal:
 
     def __init__(self, incarnation: str, database: DatabaseThread, fenced: Callable[[], None]) -> None:
         self.incarnation = incarnation
-        self.warning = ""
+        self.refusal = ""
         self.end = 0
         self._database, self._fenced = database, fenced
         self._queue: list[tuple[bytes, bool, Waiting]] = []
@@ -55,11 +55,16 @@ class TableJournal:
         await self._database.run(journals.begin, self.incarnation)
         self._task = asyncio.get_running_loop().create_task(self._run())
 
+    @property
+    def warning(self) -> str:
+        """What an operator must look at: why calls are refused."""
+        return self.refusal
+
     def append(self, *records: Record) -> Waiting:
         """See `gateway.runtime.Journal`."""
         opens = isinstance(records[0], Opened)
-        if self.warning and (opens or self.warning == FENCED):
-            raise JournalError(self.warning)
+        if self.refusal and (opens or self.refusal == FENCED):
+            raise JournalError(self.refusal)
         future = asyncio.get_running_loop().create_future()
         future.add_done_callback(seen)
         self._queue.append((frames.encode(records), opens, future))
@@ -67,7 +72,7 @@ class TableJournal:
         return future
 
     def look(self) -> None:
-        """Nothing but the database bounds this journal: `warning` is kept by the commits."""
+        """Nothing but the database bounds this journal: `refusal` is kept by the commits."""
 
     def may_fence(self) -> bool:
         """Whether the database has answered us for so long that others' silence means something."""
@@ -93,7 +98,7 @@ class TableJournal:
                 await self._commit()
             except FencedError:
                 log.error(FENCED)
-                self.warning = FENCED
+                self.refusal = FENCED
                 self._fail([future for _, _, future in self._queue])
                 self._fenced()
                 return
@@ -108,18 +113,18 @@ class TableJournal:
             self._queue = group
             raise
         except (DatabaseError, InterfaceError):
-            self.warning, self._steady_since = AWAY, float("inf")
+            self.refusal, self._steady_since = AWAY, float("inf")
             self._fail([future for _, opens, future in group if opens])
             self._queue[:0] = [one for one in group if not one[1]]
             await asyncio.sleep(RETRY_S)
             self._wake.set()
         else:
-            self.warning = ""
+            self.refusal = ""
             self._steady_since = min(self._steady_since, time.monotonic())
             resolve([future for _, _, future in group], None)
 
     def _fail(self, waiting: list[Waiting]) -> None:
-        resolve(waiting, JournalError(self.warning))
+        resolve(waiting, JournalError(self.refusal))
 
 
 class TableReader:

@@ -41,7 +41,7 @@ class JournalWriter:
         self._max_bytes = max_bytes
         self._flush: GroupFlush | None = None
         self._suspect = False  # a flush failed: begin a new segment
-        self._refusal = ""  # why no call may be opened
+        self.refusal = ""  # why no call may be opened
         self.warning = ""  # what an operator must look at
         self._mutex = threading.Lock()
         self._descriptor = -1
@@ -84,10 +84,10 @@ class JournalWriter:
         with self._mutex:
             if self._descriptor < 0:
                 raise JournalError(f"The journal {self.incarnation} is closed.")
-            if self._refusal and isinstance(records[0], Opened):
+            if self.refusal and isinstance(records[0], Opened):
                 self.look()
-                if self._refusal:
-                    raise JournalError(self._refusal)
+                if self.refusal:
+                    raise JournalError(self.refusal)
             try:
                 if self._torn:
                     self._mend()
@@ -102,7 +102,7 @@ class JournalWriter:
 
     def look(self) -> None:
         """See whether there is room: sets `warning`, and whether calls may be opened. Ends of calls are always taken."""
-        self._refusal, self.warning = room(self.directory, self.incarnation, self._number, self._max_bytes)
+        self.refusal, self.warning = room(self.directory, self.incarnation, self._number, self._max_bytes)
 
     def close(self) -> None:
         """Stop writing and let the lock go. What was written stays, to be drained by whoever takes it over."""

@@ -1,11 +1,14 @@
 """From the journal to the database: every attempt once, whatever dies in between."""
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import pytest
 from django.db import DatabaseError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pytest import MonkeyPatch
 
 from billing import escrow
@@ -248,3 +251,46 @@ def test_damage_is_passed_over_with_an_alarm(journal: JournalWriter, tmp_path: P
         pass
     assert drain.alarms == 1
     assert UsageEvent.objects.count() == 2
+
+
+@pytest.mark.django_db
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    turns=st.lists(st.integers(0, 6), min_size=1, max_size=20),
+    drained_after=st.sets(st.integers(0, 19)),
+    cut=st.floats(0, 1),
+)
+def test_wherever_the_journal_was_cut_off_what_is_whole_is_charged_once(
+    tmp_path_factory: pytest.TempPathFactory, turns: list[int], drained_after: set[int], cut: float
+) -> None:
+    """A call's first turn opens it, its second closes it. The machine dies while the rest is being written."""
+    for table in (UsageEvent, JournalOffset, Quota, DirtyHour):
+        table.objects.all().delete()  # type: ignore[attr-defined]
+    folder = tmp_path_factory.mktemp("journal")
+    quota = Quota.objects.create(scope_kind="team", scope_id="team_a", metric="usd", window="month", capacity=10_000)
+    escrow.lease("gw_1", [[Ask(quota.pk, PERIOD, 10_000, 7 * 500)]])
+    writer, drain = JournalWriter(folder, "gw_1"), drained(folder)
+    costs: list[tuple[int, dict[int, int]]] = [(0, {})]  # from which offset on, what each call costs
+    certain = 0
+    for place, number in enumerate(turns):
+        known = dict(costs[-1][1])
+        if number not in known:
+            writer.append(opened(number, holds=(Hold(quota.pk, PERIOD, 500),)))
+            known[number] = 500
+        elif known[number] == 500:
+            writer.append(closed(number, cost=100 + number))
+            known[number] = 100 + number
+        costs.append((writer.end, known))
+        if place in drained_after:
+            drain.step()
+            certain = writer.end
+    writer.close()
+    size = round(certain + cut * (writer.end - certain))
+    os.truncate(folder / "gw_1.journal", size)
+    expected = [known for end, known in costs if end <= size][-1]
+    assert recover(folder) == ["gw_1"]
+    assert dict(UsageEvent.objects.values_list("request_id", "cost_nano_usd")) == {
+        f"req_{number}": cost for number, cost in expected.items()
+    }
+    assert UsageEvent.objects.filter(estimated=True).count() == list(expected.values()).count(500)
+    assert Balance.objects.values_list("settled", "leased").get() == (sum(expected.values()), 0)
