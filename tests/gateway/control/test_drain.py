@@ -253,8 +253,8 @@ def test_damage_is_passed_over_with_an_alarm(journal: JournalWriter, tmp_path: P
     assert UsageEvent.objects.count() == 2
 
 
-@pytest.mark.django_db
-@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.django_db(transaction=True)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     turns=st.lists(st.integers(0, 6), min_size=1, max_size=20),
     drained_after=st.sets(st.integers(0, 19)),
