@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
-from portal.keys.api import docs, errors, keys, models, requests
+from portal.keys.api import docs, errors, keys, limits, models, requests
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("schema", docs.Schema.as_view(), name="api-schema"),
@@ -15,6 +15,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/requests/<slug:request_id>", requests.RequestDetail.as_view(), name="api-request"),
     path("v1/requests/<slug:request_id>/withdraw", requests.RequestWithdraw.as_view(), name="api-request-withdraw"),
     path("v1/requests/<slug:request_id>/decide", requests.RequestDecide.as_view(), name="api-request-decide"),
+    path("v1/limits", limits.LimitList.as_view(), name="api-limits"),
+    path("v1/limits/<slug:quota_id>", limits.LimitDetail.as_view(), name="api-limit"),
     path("v1/models", models.ModelList.as_view(), name="api-models"),
     path("", include("billing.api.urls")),
     re_path(r"^(?P<rest>[\s\S]*)$", errors.unknown, name="api-unknown"),  # whatever it is, the answer is JSON

@@ -4,16 +4,14 @@ from datetime import datetime
 from typing import Any, cast
 
 from django import forms
-from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
 from billing.authority import LEAD_SCOPES
-from billing.filters import FilterError, resolve
-from billing.labels import labels
 from billing.models import Quota
 from billing.moments import MomentError, parse_end
 from billing.quota_rules import UNPAIRED, WINDOWS, QuotaError, check_quota, check_thresholds, tells
+from billing.scopes import scope_named
 from catalog.models import Model, Price
 from gateway.money import format_usd, parse_usd
 from portal.people.access import Viewer
@@ -194,17 +192,7 @@ class QuotaForm(RulesForm):
             )
 
     def _find_scope(self, asked: dict[str, Any]) -> None:
-        kind, words = asked["scope_kind"], asked["scope"].strip()
-        if kind == Quota.Scope.ORGANISATION:
-            asked["scope_id"] = settings.ORGANISATION_ID
-            return
         try:
-            asked["scope_id"] = resolve(kind, words) if words else ""
-        except FilterError as error:
+            asked["scope_id"] = scope_named(asked["scope_kind"], asked["scope"])
+        except QuotaError as error:
             self.add_error("scope", str(error))
-            return
-        if not words or not labels(kind, [asked["scope_id"]]):
-            self.add_error(
-                "scope",
-                f'There is no {Quota.Scope(kind).label.lower()} "{words[:60]}".' if words else "Say whose limit it is.",
-            )

@@ -204,7 +204,7 @@ def test_what_happens_at_the_end_is_set_and_shown_and_moves_nothing(finance: Cli
     assert (again.pk, again.capacity, again.step_down_model_id) == (quota.pk, 50 * USD, cheap.pk)
     assert Balance.objects.get() == balance
     assert "goes on with Chat tiny" in text_of(finance, reverse("billing-quota-list"))
-    assert "calls are refused" not in text_of(finance, reverse("billing-quota-list"))
+    assert ">refused<" not in text_of(finance, reverse("billing-quota-list"))
     for notify, words in (
         ("half", "whole numbers with commas"),
         ("0", "1 to 100 percent"),

@@ -17,6 +17,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from billing.models import Quota
 from catalog.models import ModelGrant
 from gateway import keyformat
 from portal.keys.models import Key, KeyRequest
@@ -71,6 +72,44 @@ def test_a_key_from_mint_to_revocation(team: Team, member: User) -> None:
     assert widened.json()["error"]["code"] == "wider"
     assert client.delete(f"/api/v1/keys/{key_id}").status_code == 204
     assert client.get(f"/api/v1/keys/{key_id}").json()["state"] == "revoked"
+
+
+def test_a_limit_from_setting_to_removal(team: Team, member: User) -> None:
+    finance, lead = signed_in(person_as("finance")), signed_in(person_as("lead", team=team))
+    body = {
+        "scope": "team", "name": "search", "model": "chat-large", "metric": "usd", "window": "week", "limit": "5",
+        "step_down": "chat-small", "notify": [90],
+    }  # fmt: skip
+    made = send(finance, "POST", "/api/v1/limits", body)
+    assert made.status_code == 201, made.json()
+    url = f"/api/v1/limits/{made.json()['id']}"
+    assert made.json() | {"id": "", "resets_at": ""} == {
+        "id": "", "scope": "team", "scope_id": team.pk, "model": "chat-large", "metric": "usd", "window": "week",
+        "limit": "5.00", "spent": "0.00", "left": "5.00", "resets_at": "", "step_down": "chat-small", "notify": [90],
+    }  # fmt: skip
+    changed = send(finance, "PATCH", url, {"notify": [50, 80]}).json()
+    assert (changed["id"], changed["limit"], changed["step_down"], changed["notify"]) == (
+        made.json()["id"], "5.00", "chat-small", [50, 80]
+    )  # fmt: skip
+    assert send(lead, "PATCH", url, {"limit": "6"}).status_code == 403
+    assert send(lead, "PATCH", url, {"limit": "4"}).json()["limit"] == "4.00"
+    assert send(signed_in(member), "PATCH", url, {"limit": "1"}).status_code == 403
+    assert send(signed_in(person_as("employee")), "GET", url).status_code == 404
+    assert lead.delete(url).status_code == 403
+    assert [one["model"] for one in signed_in(member).get("/api/v1/limits?scope=team").json()["results"]] == [
+        "chat-large"
+    ]
+    assert finance.delete(url).status_code == 204
+    assert not Quota.objects.exists()
+    for change, words in (
+        ({"model": "nope"}, "There is no model nope"), ({"name": "nobody"}, "There is no team"),
+        ({"scope": "organisation"}, "the limit of that model"), ({"metric": "concurrent"}, "cannot be limited by"),
+        ({"limit": "much"}, "is not an amount"), ({"step_down": "chat-large"}, "choose a cheaper one"),
+    ):  # fmt: skip
+        refused = send(finance, "POST", "/api/v1/limits", body | change)
+        assert refused.status_code == 400
+        assert words in refused.content.decode(), change
+    assert send(signed_in(member), "POST", "/api/v1/limits", body).status_code == 403
 
 
 def test_errors_say_what_why_and_what_to_do(team: Team, member: User) -> None:
@@ -214,13 +253,15 @@ def description(team: Team) -> Any:
     person = person_as("platform_admin", team=team)
     minted(person, team)
     asked_for_model(member_of(team), team, ServedModelFactory(slug="wanted"))
+    for window in Quota.Window.values:
+        QuotaFactory(scope_id=team.pk, window=window)
     schema = schemathesis.openapi.from_wsgi("/api/schema?format=json", application_as(person))
-    return schema.include(path_regex="^/api/v1/(keys|requests|models)")
+    return schema.include(path_regex="^/api/v1/(keys|requests|models|limits)")
 
 
 def test_whatever_the_description_allows_is_answered_as_it_says(description: Any) -> None:
     operations = [found.ok() for found in description.get_all_operations()]
-    assert len(operations) == 14
+    assert len(operations) == 19
     for operation in operations:
         answer_as_described(operation)
 
@@ -229,7 +270,7 @@ def answer_as_described(operation: Any) -> None:
     @given(operation.as_strategy())
     @settings(max_examples=6, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     def send_any(case: Any) -> None:
-        for name, table in (("key_id", Key), ("request_id", KeyRequest)):
+        for name, table in (("key_id", Key), ("request_id", KeyRequest), ("quota_id", Quota)):
             if len(case.path_parameters.get(name, "")) % 2:
                 case.path_parameters[name] = table.objects.values_list("pk", flat=True)[0]
         case.call_and_validate(checks=CHECKS)
