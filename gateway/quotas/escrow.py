@@ -57,7 +57,7 @@ class Slice:
     elsewhere: int = 0  # settled, or leased to others, when the store was last asked
     settled: int = 0
     low: int = -1  # with less than this free, it is topped up before it runs dry
-    lot: int = 0  # what was granted last
+    lot: int = 0  # how much was free after the last grant: what recent use is worth
     taken: int = 0  # ever, in and out: how busy this slice is
     taken_then: int = 0
     granted_at: float = 0.0  # monotonic
@@ -96,8 +96,8 @@ class Slice:
         self.leased += standing.granted
         self.settled = standing.settled
         self.elsewhere = standing.settled + standing.leased - self.leased
-        self.low = self.free // 2 if standing.granted else -1
-        self.lot = standing.granted
+        self.lot = max(0, self.free)
+        self.low = self.lot // 2 if standing.granted else -1
         self.taken_then, self.granted_at, self.idle_since = self.taken, at, at
 
 
@@ -159,28 +159,33 @@ class Escrow:
         self._current[quota.id] = part
         return part
 
-    def lower(self, parts: Iterable[Slice]) -> None:
-        """Let go of what is free: here first, in the store second (`owed`)."""
+    def lower(self, parts: Iterable[Slice], keep: int = 0) -> None:
+        """Let go of what is free beyond `keep`: here first, in the store second (`owed`)."""
         for part in parts:
-            if part.free > 0:
-                self.owed[part.slot] = self.owed.get(part.slot, 0) + part.free
-                part.leased, part.low = part.reserved, -1
+            excess = part.free - keep
+            if excess > 0:
+                self.owed[part.slot] = self.owed.get(part.slot, 0) + excess
+                part.leased -= excess
+                part.low = keep // 2 or -1
 
     def wanted(self, slots: Collection[Slot]) -> list[Slice]:
         """Return the slices of `slots` that have something free."""
         return [part for slot in slots if (part := self.slices.get(slot)) is not None and part.free > 0]
 
-    def idle(self, at: float, idle_s: float) -> list[Slice]:
-        """Return the slices that nothing was taken of for `idle_s`, and forget those that hold nothing. `at` is monotonic."""
-        found = []
+    def tidy(self, at: float, idle_s: float) -> None:
+        """Let go of what lies idle: all that is free of slices that nothing was taken of for `idle_s`, and of the others
+        what calls gave back beyond recent use. Forgets slices that hold nothing. `at` is monotonic.
+        """
         for part in tuple(self.slices.values()):
-            if part.taken != part.taken_then:
+            used = part.taken - part.taken_then
+            if used:
                 part.taken_then, part.granted_at, part.idle_since = part.taken, at, at
-            elif at - part.idle_since >= idle_s:
-                found.append(part)
+            if at - part.idle_since >= idle_s:
+                self.lower([part])
                 if part.leased == 0 and part.reserved == 0 and part.slot not in self.owed:
                     self._drop(part)
-        return found
+            elif part.free > 2 * max(used, part.lot):
+                self.lower([part], keep=max(used, part.lot))
 
     def forget(self, now: float) -> None:
         """Let slices of ended windows lapse."""

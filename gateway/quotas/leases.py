@@ -281,7 +281,7 @@ class Leaseholder:
                 parts = self._escrow.wanted(self._wanted)
                 if time() >= look_at:
                     look_at = time() + LOOK_S
-                    parts += self._escrow.idle(time(), IDLE_S)
+                    self._escrow.tidy(time(), IDLE_S)
                 await self.give_back(parts)
             except StoreUnavailable:
                 self._wanted = ()

@@ -19,6 +19,8 @@ from gateway.stores import scripts
 log = logging.getLogger(__name__)
 
 LOCAL_SHARE = 4
+AWAY_S = 0.5
+GRACE_S = 0.02  # for an answer that is there, but that a busy loop has not read yet
 _LATE_MS = 60_000  # a window is kept this long after its end: clocks differ
 _LONGEST_MS = 400 * 86_400_000
 _AT_ONCE = 100  # leases declared by one script
@@ -51,6 +53,7 @@ class RedisLeases:
         self._number = 0
         self._known = False
         self._beat_at = time.monotonic() + lives_s / 3
+        self._away_since = 0.0  # monotonic
         self.degraded = False
 
     async def lease(self, bids: Sequence[Sequence[Ask]]) -> tuple[list[Ask | None], dict[Slot, Standing]]:
@@ -79,8 +82,8 @@ class RedisLeases:
         return refused, standings
 
     def is_final(self) -> bool:
-        """See `Authority.is_final`."""
-        return self.degraded
+        """See `Authority.is_final`. A moment's silence is no outage yet: whoever would be refused waits for its end."""
+        return self.degraded and time.monotonic() - self._away_since >= AWAY_S
 
     async def give_back(self, amounts: dict[Slot, int]) -> None:
         """See `Authority.give_back`."""
@@ -157,16 +160,22 @@ class RedisLeases:
 
     async def _guarded(self, asking: Awaitable[Any]) -> Any:
         """Await Redis; None when it is away: the breaker then keeps callers from waiting."""
+        answer = asyncio.ensure_future(asking)
         try:
-            async with asyncio.timeout(self._timeout_s):
-                return await asking
+            if not (await asyncio.wait({answer}, timeout=self._timeout_s))[0]:
+                await asyncio.wait({answer}, timeout=GRACE_S)
+            if not answer.done():
+                raise TimeoutError
+            return answer.result()
         except (RedisError, OSError, TimeoutError) as error:
             if not self.degraded:
                 log.warning(
                     "Redis is away (%s): rates are counted locally, at a quarter of each limit.", type(error).__name__
                 )
-            self.degraded = True
+                self.degraded, self._away_since = True, time.monotonic()
             return None
+        finally:
+            answer.cancel()
 
     def _owe_everything(self) -> None:
         """Let go of what is free, and have the rest declared anew."""

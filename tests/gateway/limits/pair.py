@@ -34,9 +34,9 @@ print("KEYS" + json.dumps({team.slug: mint(team) for team in Team.objects.filter
 class Pair:
     """`keys` by name of the run; `start` makes a team, a person and a key for each."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **env: str) -> None:
         self.provider = Provider(folder)
-        self.atrium = Atrium(folder, on_postgres=True, ATRIUM_DEMO="0")
+        self.atrium = Atrium(folder, on_postgres=True, ATRIUM_DEMO="0", **env)
         ports = [free_port(), free_port()]
         self.urls = [f"http://127.0.0.1:{port}" for port in ports]
         self._commands = [
@@ -81,10 +81,10 @@ class Pair:
             answers = await asyncio.gather(*(client.post(f"{url}/v1/chat/completions", json=body) for url in urls))
         return Counter(answer.status_code for answer in answers)
 
-    def left(self, name: str, metric: str) -> list[Any]:
-        """Return what `/v1/key` says is left of limits of `metric`."""
+    def left(self, name: str, metric: str, at: int = 0) -> list[Any]:
+        """Return what `/v1/key` of one gateway says is left of limits of `metric`."""
         headers = {"authorization": f"Bearer {self.keys[name]}"}
-        answer = httpx.get(f"{self.urls[0]}/v1/key", headers=headers, timeout=10)
+        answer = httpx.get(f"{self.urls[at]}/v1/key", headers=headers, timeout=10)
         assert answer.status_code == 200, answer.text
         limits = answer.json()["limits"]
         return [limit["left"] for limit in limits if limit["metric"] == metric]

@@ -105,7 +105,7 @@ def test_slices_follow_recent_use() -> None:
     for _ in range(500):
         escrow.take([(WIDE, 1)], NOW)
     assert part.spare(1, 1.0) == 500, "about a second's worth"
-    escrow.idle(1.0, 30.0)
+    escrow.tidy(1.0, 30.0)
     assert part.spare(1, 2.0) == 20, "or twenty calls'"
 
 
@@ -114,16 +114,37 @@ def test_idle_slices_are_found_and_empty_ones_forgotten() -> None:
     lease(escrow, WIDE, NOW, 10)
     part = escrow.slice_of(WIDE, NOW)
     escrow.take([(WIDE, 1)], NOW)
-    assert escrow.idle(5.0, 30.0) == []
-    assert escrow.idle(34.0, 30.0) == []
-    assert escrow.idle(35.0, 30.0) == [part]
-    escrow.lower([part])
+    escrow.tidy(5.0, 30.0)
+    escrow.tidy(34.0, 30.0)
+    assert not escrow.owed
+    escrow.tidy(35.0, 30.0)
+    assert escrow.owed == {part.slot: 9}
     escrow.owed.clear()
-    assert escrow.idle(36.0, 30.0) == [part] and escrow.slices, "what is in flight is remembered"
+    escrow.tidy(36.0, 30.0)
+    assert escrow.slices, "what is in flight is remembered"
     escrow.free(part.slot, 1)
-    part.leased = 0
-    escrow.idle(37.0, 30.0)
+    escrow.tidy(37.0, 30.0)
+    assert escrow.owed == {part.slot: 1} and escrow.slices
+    escrow.owed.clear()
+    escrow.tidy(38.0, 30.0)
     assert not escrow.slices
+
+
+def test_what_calls_give_back_is_not_hoarded() -> None:
+    escrow = Escrow(bounds, lapses=True)
+    lease(escrow, WIDE, NOW, 10)
+    escrow.take([(WIDE, 10)], NOW)
+    part = escrow.slice_of(WIDE, NOW)
+    part.reserved += 500
+    lease(escrow, WIDE, NOW, 504)
+    escrow.free(part.slot, 505)
+    escrow.take([(WIDE, 10)], NOW)
+    escrow.tidy(1.0, 30.0)
+    assert (part.free, escrow.owed) == (10, {part.slot: 489}), "a second's use stays"
+    escrow.owed.clear()
+    escrow.free(part.slot, 5)
+    escrow.tidy(2.0, 30.0)
+    assert (part.free, escrow.owed) == (4, {part.slot: 11}), "and later what was worth having"
 
 
 def test_spare_is_a_sixteenth_of_the_remainder_and_none_where_anybody_waits() -> None:
@@ -252,7 +273,7 @@ class Books(RuleBasedStateMachine):
     def lie_idle(self, who: int, passed: float) -> None:
         self.at += passed
         escrow = self.processes[who].escrow
-        escrow.lower(escrow.idle(self.at, 30.0))
+        escrow.tidy(self.at, 30.0)
         self.give_back(who)
 
     @rule(name=st.sampled_from(["wide", "tight"]), capacity=st.integers(0, 1_500))
