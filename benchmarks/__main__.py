@@ -16,7 +16,7 @@ from itertools import repeat
 
 from benchmarks import figures, load
 from benchmarks.figures import FIGURES, ONCE, Duration, Subject
-from benchmarks.gateways.base import CACHE, Missing
+from benchmarks.gateways.base import CACHE
 from benchmarks.processes import LOAD_CORE, on_core
 from benchmarks.results import DIRECT, Results, document
 from benchmarks.turns import Turn, measure_keys, start_all
@@ -92,9 +92,7 @@ def _round(name: str, world: World, turns: list[Turn], results: Results, duratio
 def _soak(world: World) -> None:
     gateway = world.gateway("atrium")
     gateway.start()
-    process, request = gateway.process, gateway.request()
-    if process is None:
-        raise Missing("it did not start")
+    process, request = gateway.running, gateway.request()
     print(f"{0:>9,} requests: {process.memory_mb():.1f} MB")
     for done in range(SOAK_STEP, SOAK + 1, SOAK_STEP):
         spent = figures.run(figures.subject_of(gateway), load.counted(gateway.target(), repeat(request, SOAK_STEP), 32))

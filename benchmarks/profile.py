@@ -28,9 +28,7 @@ def main() -> None:
     with World() as world, on_core(LOAD_CORE), tempfile.NamedTemporaryFile() as file:
         gateway = world.gateway(given.gateway)
         gateway.start()
-        process, target, requests = gateway.process, gateway.target(), [gateway.request(streamed=given.stream)]
-        if process is None:
-            raise SystemExit("it did not start")
+        process, target, requests = gateway.running, gateway.target(), [gateway.request(streamed=given.stream)]
         uvloop.run(load.closed(target, requests, given.connections, 2))  # warm
         before, threads_before = process.cpu_s(), pyspy.threads_cpu_s(process.pid)
         plain = uvloop.run(load.closed(target, requests, given.connections, 3))

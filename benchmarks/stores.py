@@ -16,22 +16,24 @@ from tests.services.processes import wait_until
 
 
 class Stores:
-    """Both servers, with an empty database `atrium`."""
+    """Both servers."""
 
     def __init__(self, folder: Path, ports: Iterator[int]) -> None:
-        self._folder = folder
-        self.postgres_url, self.postgres = self._start_postgres(next(ports))
-        self.redis_url, self.redis = self._start_redis(next(ports))
+        self._folder, self._databases = folder, 0
+        self._postgres_url, self.postgres = self._start_postgres(next(ports))
+        self._redis_url, self.redis = self._start_redis(next(ports))
+
+    def fresh(self) -> tuple[str, str]:
+        """Make an empty database; return its address and that of a Redis database nobody else uses."""
+        self._databases += 1
+        name = f"atrium_{self._databases}"
+        with psycopg.connect(f"{self._postgres_url}/postgres", autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}".encode())
+        return f"{self._postgres_url}/{name}", f"{self._redis_url}/{self._databases}"
 
     def cpu_s(self) -> tuple[float, float]:
         """Return the CPU seconds of PostgreSQL and of Redis."""
         return self.postgres.cpu_s(), self.redis.cpu_s()
-
-    def execute(self, *statements: str) -> None:
-        """Run statements, each in a transaction of its own."""
-        with psycopg.connect(self.postgres_url, autocommit=True) as connection:
-            for statement in statements:
-                connection.execute(statement.encode())
 
     def stop(self) -> None:
         """Stop both."""
@@ -57,11 +59,9 @@ class Stores:
             command, folder=folder, name="postgres", cores=str(LOAD_CORE), cwd=Path("/"), user=user,
             stop_signal=signal.SIGINT,
         )  # fmt: skip
-        server = f"postgresql://postgres@127.0.0.1:{port}/postgres"
-        wait_until(lambda: _answers(server), what="start of PostgreSQL")
-        with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute("CREATE DATABASE atrium")
-        return f"postgresql://postgres@127.0.0.1:{port}/atrium", started
+        url = f"postgresql://postgres@127.0.0.1:{port}"
+        wait_until(lambda: _answers(f"{url}/postgres"), what="start of PostgreSQL")
+        return url, started
 
     def _start_redis(self, port: int) -> tuple[str, Started]:
         folder = self._folder / "redis"
@@ -70,7 +70,7 @@ class Stores:
         command += ["--appendonly", "yes", "--maxmemory-policy", "noeviction"]
         started = Started(command, folder=folder, name="redis", cores=str(LOAD_CORE))
         wait_for_port(port, started)
-        return f"redis://127.0.0.1:{port}/0", started
+        return f"redis://127.0.0.1:{port}", started
 
 
 SETTINGS = {"shared_buffers": "512MB", "max_wal_size": "4GB", "maintenance_work_mem": "512MB", "jit": "off"}

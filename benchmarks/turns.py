@@ -1,5 +1,6 @@
 """Whose turn it is: gateways are started once, halted, and woken only to be measured."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,9 +11,9 @@ from benchmarks.gateways.atrium import Fleet, Production
 from benchmarks.gateways.base import Gateway, Missing
 from benchmarks.keyfill import fill
 from benchmarks.load import Wrong, quantile
-from benchmarks.processes import Started, answers
+from benchmarks.processes import answers
 from benchmarks.results import ATRIUM, Results
-from benchmarks.world import World
+from benchmarks.world import FLEET, World
 from tests.services.environment import SECRETS
 from tests.services.processes import wait_until
 
@@ -28,21 +29,18 @@ class Turn:
     def fleet(self) -> bool:
         return isinstance(self.gateway, Fleet)
 
-    @property
-    def process(self) -> Started:
-        if self.gateway.process is None:
-            raise Missing(f"{self.gateway.name} does not run")
-        return self.gateway.process
-
     def measure(self, name: str, results: Results, duration: Duration) -> None:
         """Wake it, measure one figure, halt it. What goes wrong is written down."""
         if name in results.failed.get(self.gateway.name, {}):
             return
+        began = time.monotonic()
         try:
             with self.awake(duration):
                 results.add(self.gateway.name, name, FIGURES[name](self.subject, duration))
+            print(f"  {self.gateway.name} ({time.monotonic() - began:.0f} s)", flush=True)
         except (ExceptionGroup, Wrong, AssertionError, OSError, RuntimeError) as error:
             results.failed.setdefault(self.gateway.name, {})[name] = _reason(error)
+            print(f"  {self.gateway.name} failed: {_reason(error)}", flush=True)
 
     def scale(self, results: Results, duration: Duration) -> None:
         """Measure a fleet against the one process: what two that share a core keep of its speed, × 2."""
@@ -59,19 +57,19 @@ class Turn:
         """Note its memory and stop it."""
         if not self.fleet:
             with self.awake(Duration(1.0)):
-                results.add(self.gateway.name, "memory", {"after_mb": self.process.memory_mb()})
+                results.add(self.gateway.name, "memory", {"after_mb": self.gateway.running.memory_mb()})
         self.gateway.stop()
 
     @contextmanager
     def awake(self, duration: Duration) -> Iterator[None]:
         """Let it run, warm, for the block."""
-        self.process.go_on()
+        self.gateway.running.go_on()
         try:
             wait_until(self._answers, what=f"an answer of {self.gateway.name}", timeout_s=30)
             figures.warm(self.subject, duration)
             yield
         finally:
-            self.process.pause()
+            self.gateway.running.pause()
 
     def _answers(self) -> bool:
         target = self.subject.target
@@ -86,26 +84,22 @@ class Turn:
 def start_all(world: World, names: Sequence[str], results: Results, starts: int, *, with_fleet: bool) -> list[Turn]:
     """Prepare and start each gateway, `starts` times for the time it takes; return them halted."""
     turns = list[Turn]()
-    for name in names:
+    for name in (*names, *([FLEET] if with_fleet and "atrium" in names else [])):
         try:
             gateway = world.gateway(name)
             _start(gateway, results, starts)
-            turns.append(Turn(gateway, figures.subject_of(gateway)))
-            if with_fleet and isinstance(gateway, Production):
-                turns[-1].process.pause()
-                fleet = world.prepared(Fleet(gateway))
-                fleet.start()
-                turns.append(Turn(fleet, figures.subject_of(fleet)))
         except (Missing, RuntimeError, AssertionError) as error:
             results.missing[name] = _reason(error)
             print(f"{name}: not measured: {_reason(error)}", flush=True)
             continue
-        turns[-1].process.pause()
+        turns.append(Turn(gateway, figures.subject_of(gateway)))
+        gateway.running.pause()
     return turns
 
 
 def _start(gateway: Gateway, results: Results, starts: int) -> None:
-    results.versions[gateway.name], results.whats[gateway.name] = gateway.version(), gateway.what
+    if not isinstance(gateway, Fleet):
+        results.versions[gateway.name], results.whats[gateway.name] = gateway.version(), gateway.what
     for number in range(starts):
         seconds = gateway.start()
         results.add(gateway.name, "start", {"seconds": seconds})
@@ -120,7 +114,7 @@ def measure_keys(turns: Sequence[Turn], results: Results, duration: Duration) ->
     if not isinstance(gateway, Production):
         return
     print("500,000 keys", flush=True)
-    secrets = fill(gateway.stores.postgres_url, SECRETS["ATRIUM_PEPPER"])
+    secrets = fill(gateway.database_url, SECRETS["ATRIUM_PEPPER"])
     gateway.start()
     usual, target = gateway.key, gateway.target()
     requests = []
@@ -136,7 +130,7 @@ def measure_keys(turns: Sequence[Turn], results: Results, duration: Duration) ->
         "cold_cpu_us": cold.each_us()["cpu_us"],
         "warm_per_s": warm.load.rate,
         "warm_cpu_us": warm.each_us()["cpu_us"],
-        "memory_mb": subject.process.memory_mb() if subject.process else 0.0,
+        "memory_mb": gateway.running.memory_mb(),
     }
     results.add(ATRIUM, "keys", numbers)
     gateway.stop()

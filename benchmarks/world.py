@@ -4,13 +4,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from benchmarks import authority, work
-from benchmarks.gateways.atrium import Embedded, Production
+from benchmarks.gateways.atrium import Embedded, Fleet, Production
 from benchmarks.gateways.base import ROOT, Gateway, Missing, Site
 from benchmarks.gateways.litellm import LiteLLM
 from benchmarks.gateways.nginx import Nginx
@@ -20,6 +21,7 @@ from benchmarks.stores import Stores
 from benchmarks.work import Target
 
 NAMES = ("nginx", "atrium", "embedded", "litellm", "portkey")
+FLEET = "fleet"
 
 
 class World:
@@ -66,14 +68,7 @@ class World:
 
     def gateway(self, name: str) -> Gateway:
         """Return a gateway of NAMES, prepared. Raises Missing."""
-        made: Gateway = {
-            "nginx": lambda: Nginx(self.site),
-            "atrium": lambda: Production(self.site, self.stores),
-            "embedded": lambda: Embedded(self.site),
-            "litellm": lambda: LiteLLM(self.site),
-            "portkey": lambda: Portkey(self.site),
-        }[name]()
-        return self.prepared(made)
+        return self.prepared(MAKERS[name](self))
 
     def prepared(self, gateway: Gateway) -> Gateway:
         """Prepare a gateway, and stop it at the end. Raises Missing."""
@@ -85,3 +80,13 @@ class World:
         except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
             raise Missing(str(error)) from error
         return gateway
+
+
+MAKERS: dict[str, Callable[[World], Gateway]] = {
+    "nginx": lambda world: Nginx(world.site),
+    "atrium": lambda world: Production(world.site, world.stores),
+    FLEET: lambda world: Fleet(world.site, world.stores),
+    "embedded": lambda world: Embedded(world.site),
+    "litellm": lambda world: LiteLLM(world.site),
+    "portkey": lambda world: Portkey(world.site),
+}

@@ -5,7 +5,10 @@ import os
 import shlex
 import subprocess
 import sys
+import time
+import urllib.request
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -113,14 +116,14 @@ class Production(Atrium):
     def __init__(self, site: Site, stores: Stores) -> None:
         super().__init__(site)
         self.stores = stores
-        services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-        self._service = services["services"]["gateway"]
+        self.database_url, self._redis_url = stores.fresh()
+        self._service = services()["gateway"]
 
     def environment(self) -> dict[str, str]:
         return super().environment() | {
             **SECRETS,
-            "DATABASE_URL": self.stores.postgres_url,
-            "REDIS_URL": self.stores.redis_url,
+            "DATABASE_URL": self.database_url,
+            "REDIS_URL": self._redis_url,
             "JOURNAL_DIR": str(self.folder / "journal"),
         }
 
@@ -130,7 +133,9 @@ class Production(Atrium):
         self.manage("shell", "-v", "0", "-c", PARTITIONS)
 
     def command(self) -> Command:
-        env = self.environment() | {"ATRIUM_SERVE": "gateway"}
+        return self._of_service(self.environment() | {"ATRIUM_SERVE": "gateway"})
+
+    def _of_service(self, env: dict[str, str]) -> Command:
         words = shlex.split(self._service["command"])
         given = {"--host": "127.0.0.1", "--port": str(self.port)}
         words = [given.get(before, word) for before, word in zip(["", *words], words, strict=False)]
@@ -138,21 +143,47 @@ class Production(Atrium):
 
 
 class Fleet(Production):
-    """Two processes of the same gateway on the one core, on the database that the one process has prepared."""
+    """Two processes of the same gateway that share the one core."""
 
     name = "Atrium ×2"
     what = "two processes of the gateway service, on the same core as the one"
 
-    def __init__(self, first: Production) -> None:
-        super().__init__(first.site, first.stores)
-        self._first = first
-
-    def prepare(self) -> None:
-        (self.folder / "journal").mkdir()
-        self.key = self._first.key
-
     def command(self) -> Command:
         return Command([sys.executable, "manage.py", "gateway", "--processes", "2"], self.environment())
+
+
+class Portal(Production):
+    """The service `portal` of docker-compose.yml with the demo's people, on the same stores."""
+
+    name = "Atrium portal"
+    what = "portal service on PostgreSQL"
+
+    def __init__(self, site: Site, stores: Stores) -> None:
+        super().__init__(site, stores)
+        self._service = services()["portal"]
+
+    def environment(self) -> dict[str, str]:
+        return super().environment() | {"ATRIUM_SERVE": "portal", "ATRIUM_DEMO": "1"}
+
+    def prepare(self) -> None:
+        self.manage("migrate", "--verbosity", "0")
+        self.manage("load_demo")
+
+    def start(self) -> float:
+        """Start it; return the seconds until its sign-in page was there."""
+        self._launch()
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/accounts/login/", timeout=60) as page:
+            page.read()
+        return time.monotonic() - self.running.began
+
+    def command(self) -> Command:
+        return self._of_service(self.environment())
+
+
+def services() -> dict[str, Any]:
+    """Return the services of docker-compose.yml."""
+    found: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    return found
 
 
 PARTITIONS = (

@@ -87,25 +87,35 @@ class Gateway(ABC):
         """Return a whole request."""
         return self.target(tls=tls).request(self.body(tls=tls, streamed=streamed, paced=paced))
 
+    @property
+    def running(self) -> Started:
+        """Return its process. Raises RuntimeError if it was not started."""
+        if self.process is None:
+            raise RuntimeError(f"{self.name} does not run")
+        return self.process
+
     def start(self) -> float:
         """Start it; return the seconds until it answered a first call. Raises RuntimeError with its log."""
+        self._launch()
+        target, until = self.target(), time.monotonic() + READY_WITHIN_S
+        while not self._answers(target):
+            if self.running.ended or time.monotonic() > until:
+                raise RuntimeError(f"{self.name} is not ready: {self.running.log()}")
+            time.sleep(0.01)
+        return time.monotonic() - self.running.began
+
+    def _launch(self) -> None:
         command = self.command()
         self.process = Started(
             command.arguments, folder=self.folder, name="gateway", cores=self.cores, env=command.env, cwd=command.cwd
         )
         wait_for_port(self.port, self.process, READY_WITHIN_S)
-        target, until = self.target(), time.monotonic() + READY_WITHIN_S
-        while not self._answers(target):
-            if self.process.ended or time.monotonic() > until:
-                raise RuntimeError(f"{self.name} is not ready: {self.process.log()}")
-            time.sleep(0.01)
-        return time.monotonic() - self.process.began
 
     def _answers(self, target: Target) -> bool:
         try:
             return answers(f"http://{target.host}:{target.port}{target.path}", self.body(), dict(target.headers))
         except RuntimeError as refusal:
-            if self.process is None or " 50" not in str(refusal)[:14]:
+            if " 50" not in str(refusal)[:14]:
                 raise
             return False  # it says itself that it is not ready yet
 
