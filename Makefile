@@ -1,6 +1,6 @@
 # Atrium. `make` alone lists what there is. Works with GNU make 3.81 (macOS) and newer.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format screenshots soak lock env reset clean
+.PHONY: help run test lint format screenshots soak bench lock env reset clean
 
 PYTHON ?=
 export PYTHON
@@ -27,6 +27,9 @@ screenshots: ## every page for every persona, saved as PNG
 
 soak: ## the long, full versions of what make test samples
 	$(BOOT) --dev -m deploy.suite --soak --stores $(STORES) $(ARGS)
+
+bench: ## Atrium beside other gateways on one core each (ARGS="--quick", "--soak", "--portal"; docs/benchmarks.md)
+	$(BOOT) --dev -m benchmarks $(ARGS)
 
 lock: ## resolve requirements*.in and package.json anew (needs uv)
 	@for name in requirements requirements-dev requirements-node tests/idp/requirements; do \

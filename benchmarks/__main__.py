@@ -2,7 +2,7 @@
 
 One run: gateways take turns in every round, one core for the gateway under test, the other for the load generator, the
 fake provider and the stores; who is not measured is halted. Prints medians over rounds, and ratios, and writes both to
-.bench/results.md and .json. `--soak` sends 10^6 requests instead and looks at Atrium's memory.
+.bench/results.md and .json. docs/benchmarks.md says how it is measured.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import time
 from datetime import UTC, datetime
 from itertools import repeat
 
-from benchmarks import figures, load
+from benchmarks import figures, load, portal
 from benchmarks.figures import FIGURES, ONCE, Duration, Subject
 from benchmarks.gateways.base import CACHE
 from benchmarks.processes import LOAD_CORE, on_core
@@ -37,8 +37,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--figures", default=",".join((*FIGURES, *EXTRA)), help=f"some of {', '.join((*FIGURES, *EXTRA))}"
     )
-    parser.add_argument("--soak", action="store_true")
+    parser.add_argument("--soak", action="store_true", help="10^6 requests to Atrium")
+    parser.add_argument("--portal", action="store_true", help="the portal at size")
     given = parser.parse_args(arguments)
+    if given.portal:
+        return portal.main([])
     if sys.platform != "linux" or (os.cpu_count() or 1) < 2:
         parser.error("it needs Linux and two cores")
     with World() as world, on_core(LOAD_CORE):

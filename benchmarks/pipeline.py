@@ -81,6 +81,9 @@ class InstantClient:
         self.status = 0
         self._body = body
 
+    def whole(self, limit: int) -> bytes | None:
+        return self._body
+
     async def read(self, limit: int, progress: Callable[[], None]) -> bytes:
         """See `Client.read`."""
         return self._body
