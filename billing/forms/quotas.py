@@ -15,6 +15,7 @@ from billing.scopes import scope_named
 from catalog.models import Model, Price
 from gateway.money import format_usd, parse_usd
 from portal.people.access import Viewer
+from portal.people.models import Team
 
 AMOUNT_HINT = "For money in USD, such as 12.50; else a whole number."
 
@@ -157,6 +158,8 @@ class QuotaForm(RulesForm):
             own = [(kind, label) for kind, label in Quota.Scope.choices if kind in LEAD_SCOPES]
             cast(forms.ChoiceField, self.fields["scope_kind"]).choices = own
             self.fields["scope"].help_text = "Your team's or an application's short name, or a key's id."
+            self.fields["scope"].initial = Team.objects.led_by(viewer).values_list("slug", flat=True).first()
+            self.fields["scope"].required = True
 
     def clean(self) -> dict[str, Any]:
         asked = self.cleaned_data
