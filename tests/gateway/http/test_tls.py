@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
@@ -171,6 +172,65 @@ async def test_a_provider_that_closed_an_idle_connection_is_dialled_anew(authori
             assert await body_of(await upstream.open(provider.ask(host=NAME))) == b"hello"
             await settled(lambda: not any(len(pool) for pool in upstream._pools.values()))
     assert len(provider.lines) == 3
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhello",
+        HELLO + HELLO,
+        b"HTTP/1.1 200 OK\r\n\r\nhello",
+    ],
+)
+async def test_a_connection_that_is_not_clean_is_not_used_again(authority: Authority, answer: bytes) -> None:
+    async def serve(line: Line) -> None:
+        await line.request()
+        await line.send(answer)
+        if b"content-length" in answer:
+            await line.gone()
+
+    async with Provider(serve, authority.server(NAME)) as provider, trusting(authority) as upstream:
+        for _ in range(2):
+            assert await body_of(await upstream.open(provider.ask(host=NAME))) == b"hello"
+        await settled(lambda: provider.alive == 0)
+    assert len(provider.lines) == 2
+
+
+@pytest.mark.parametrize("head", [b"content-length: 9\r\n", b"transfer-encoding: chunked\r\n"])
+async def test_an_answer_that_breaks_off(authority: Authority, head: bytes) -> None:
+    async def serve(line: Line) -> None:
+        await line.request()
+        await line.send(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n5\r\nhel")
+        await go.wait()
+        line.writer.transport.abort()
+
+    go = asyncio.Event()
+    async with Provider(serve, authority.server(NAME)) as provider, trusting(authority) as upstream:
+        response = await upstream.open(provider.ask(host=NAME))
+        assert (await response.chunk()).endswith(b"hel")
+        go.set()
+        with pytest.raises(UpstreamError, match="broke off"):
+            await response.chunk()
+        response.close()
+
+
+@pytest.mark.parametrize("tls", [False, True])
+async def test_a_goodbye_that_lies_unread_is_seen_before_a_request_goes_out(authority: Authority, tls: bool) -> None:
+    """The connection is shut beneath the provider's loop and ours, so that neither has read of it yet."""
+    context = authority.server(NAME) if tls else None
+    async with Provider(tls=context) as provider, trusting(authority) as upstream:
+        assert await body_of(await upstream.open(provider.ask(host=NAME))) == b"hello"
+        [pool] = upstream._pools.values()
+        later = asyncio.get_running_loop().time() + 5.0
+        connection = pool.take(later)
+        assert connection is not None, "all is quiet, so it can be used"
+        pool.put(connection)
+        theirs = provider.lines[0].writer.get_extra_info("socket").fileno()
+        with socket.socket(fileno=os.dup(theirs)) as same:
+            same.shutdown(socket.SHUT_RDWR)
+        assert pool.take(later) is None
+        assert await body_of(await upstream.open(provider.ask(host=NAME))) == b"hello"
+    assert len(provider.lines) == 2
 
 
 @pytest.mark.parametrize("lax", ["check_hostname", "verify_mode"])
