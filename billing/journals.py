@@ -73,8 +73,13 @@ def discard(incarnation: str, upto: int) -> None:
     JournalGroup.objects.filter(incarnation=incarnation, upto__lte=upto).delete()
 
 
+def disown(incarnation: str) -> None:
+    """Say that a fenced journal is recovered; its owner, if it still runs, finds itself fenced."""
+    JournalOwner.objects.filter(incarnation=incarnation, fenced=True).delete()
+
+
 def forget(incarnation: str) -> None:
-    """Delete a journal that is recovered; its owner, if it still runs, finds itself fenced."""
+    """Delete a journal that is recovered."""
     with transaction.atomic():
         JournalGroup.objects.filter(incarnation=incarnation).delete()
-        JournalOwner.objects.filter(incarnation=incarnation, fenced=True).delete()
+        disown(incarnation)

@@ -63,7 +63,11 @@ class Drain:
         still_open = dict(self._open)
         attempts, offset = self._pair(records, still_open)
         after = _place_after(place, still_open, offset)
-        done = ingest(self.reader.incarnation, attempts, place, after)
+        try:
+            done = ingest(self.reader.incarnation, attempts, place, after)
+        except BaseException:
+            self._place = None  # it may be committed all the same: ask the database where it stands
+            raise
         self._open, self.offset, self._place = still_open, offset, after
         self.heard(done)
         mark_keys_used(done.inserted)
@@ -86,6 +90,7 @@ class Drain:
         if self._place is None:
             self._place = place_of(self.reader.incarnation)
             self.offset = int(self._place.position)
+            self._open = {}
             for opened in _decoder.decode(self._place.carried) if self._place.carried else ():
                 self._open[opened.request_id, opened.attempt] = (opened, None)
         return self._place

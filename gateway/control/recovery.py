@@ -27,6 +27,10 @@ class DeadJournal(Protocol):
         """Delete it: all of it is in the database."""
         ...
 
+    def put_aside(self) -> None:
+        """Keep it for people to look at, where nobody recovers it again: parts of it could not be read."""
+        ...
+
     def release(self) -> None:
         """Leave it for another time. Does nothing after `remove`."""
         ...
@@ -44,7 +48,10 @@ def recovering(dead: Callable[[], Sequence[DeadJournal]]) -> Iterator[bool]:
                 drain.finish()
             except OvertakenError:
                 continue
-            journal.remove()
+            if drain.alarms:
+                journal.put_aside()
+            else:
+                journal.remove()
             log.info("the journal of the dead gateway %s is recovered", journal.incarnation)
             yield True
     finally:

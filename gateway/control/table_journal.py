@@ -175,6 +175,10 @@ class DeadTable:
         """See `gateway.control.recovery.DeadJournal`."""
         journals.forget(self.incarnation)
 
+    def put_aside(self) -> None:
+        """See `gateway.control.recovery.DeadJournal`: the groups stay, without an owner."""
+        journals.disown(self.incarnation)
+
     def release(self) -> None:
         """See `gateway.control.recovery.DeadJournal`."""
 

@@ -144,6 +144,12 @@ class DeadJournal:
             segment.path.unlink(missing_ok=True)
         self._lock.release(remove=True)
 
+    def put_aside(self) -> None:
+        """Rename the files to `….damaged`, for people to look at, and let the lock go."""
+        for segment in segments(self.reader.directory, self.incarnation):
+            segment.path.rename(segment.path.with_name(segment.path.name + ".damaged"))
+        self._lock.release(remove=True)
+
     def release(self) -> None:
         """Let the lock go and leave what there is of the journal."""
         self._lock.release()

@@ -3,6 +3,7 @@
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -236,6 +237,44 @@ def test_an_outage_of_the_database_is_survived(
     monkeypatch.setattr(drain_module, "ingest", working)
     drain.step()
     assert UsageEvent.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_a_commit_that_was_done_and_not_heard_of_is_found(
+    journal: JournalWriter, tmp_path: Path, quota: Quota, monkeypatch: MonkeyPatch
+) -> None:
+    escrow.lease("gw_1", [[Ask(quota.pk, PERIOD, 10_000, 2_000)]])
+    journal.append(opened(1, holds=(Hold(quota.pk, PERIOD, 500),)), opened(2), closed(1))
+    drain = drained(tmp_path)
+    working = drain_module.ingest
+
+    def unheard(*args: Any, **kwargs: Any) -> None:
+        working(*args, **kwargs)
+        raise DatabaseError("the connection broke")
+
+    monkeypatch.setattr(drain_module, "ingest", unheard)
+    with pytest.raises(DatabaseError):
+        drain.step()
+    monkeypatch.setattr(drain_module, "ingest", working)
+    journal.append(closed(2))
+    drain.step()
+    assert dict(UsageEvent.objects.values_list("request_id", "cost_nano_usd")) == {"req_1": 120, "req_2": 120}
+    assert Balance.objects.get().settled == 120
+
+
+@pytest.mark.django_db
+def test_a_damaged_journal_is_recovered_and_kept(journal: JournalWriter, tmp_path: Path) -> None:
+    for number in range(3):
+        journal.append(opened(number), closed(number))
+    file = tmp_path / "gw_1.journal"
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    file.write_bytes(data)
+    journal.close()
+    assert recover(tmp_path) == ["gw_1"]
+    assert UsageEvent.objects.count() == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["gw_1.journal.damaged"]
+    assert recover(tmp_path) == []
 
 
 @pytest.mark.django_db
