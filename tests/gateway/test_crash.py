@@ -83,10 +83,13 @@ def wait_for_calls(load: Load, count: int) -> None:
 
 def kill_again_and_again(whole: Embedded | Fleet, provider: Provider, kills: int) -> None:
     load = Load(whole.base_urls, configured(whole.atrium, provider)).start()
-    for _ in range(kills):
-        wait_for_calls(load, random.randint(0, 40))
-        whole.kill(random.choice(whole.parts))
-    wait_for_calls(load, 20)
+    try:
+        for _ in range(kills):
+            wait_for_calls(load, random.randint(0, 40))
+            whole.kill(random.choice(whole.parts))
+        wait_for_calls(load, 20)
+    except DidNotHappen as late:
+        raise AssertionError(f"{late}; {load.last_error}\n{whole.log()[-5000:]}") from None
     load.end()
     assert load.broken, "no kill met a call"
     check_books(whole, provider, load)

@@ -24,6 +24,7 @@ class Load:
         self._ending = threading.Event()
         self.finished: set[int] = set()
         self.broken: set[int] = set()
+        self.last_error = ""
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="load", daemon=True)
 
     def start(self) -> "Load":
@@ -51,8 +52,10 @@ class Load:
                 )
                 whole = answer.status_code == 200 and (b"[DONE]" in answer.content or number % 3 != 2)
                 (self.finished if whole else self.broken).add(number)
-            except httpx.HTTPError:
+                self.last_error = self.last_error if whole else f"{answer.status_code} {answer.text[-500:]}"
+            except httpx.HTTPError as error:
                 self.broken.add(number)
+                self.last_error = repr(error)
             if number in self.broken:
                 await asyncio.sleep(0.1)
 
