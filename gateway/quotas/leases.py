@@ -15,6 +15,7 @@ log = logging.getLogger(__name__)
 
 WAIT_S = 0.5  # how long a caller waits for others to give back, before it is refused
 RETRY_S = 0.05
+SURE_S = 1.0  # how long a budget that is used up is taken as such, before the store is asked again
 POLL_S = 0.08  # how often a holder asks what others want
 IDLE_S = 30.0
 LOOK_S = 1.0  # how often it looks for slices that lie idle
@@ -114,6 +115,9 @@ class Leaseholder:
     async def wait(self, asks: Asks, now: float) -> list[Remaining] | Remaining:
         """Take amounts that the slices in hand did not cover. Raises StoreUnavailable."""
         waiter = _Waiter(asks, now, asyncio.get_running_loop().time())
+        used_up = self._used_up(asks, now, waiter.joined) if self._patient else None
+        if used_up is not None:
+            return used_up
         self._waits += 1
         if self._patient:
             waiter.due = max(waiter.due, *(self._retry_at(quota, need, now) for quota, need in asks))
@@ -159,6 +163,14 @@ class Leaseholder:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _used_up(self, asks: Asks, now: float, at: float) -> Remaining | None:
+        """Say what is used up for good, as far as the store said within a second: calls that step down come here each time."""
+        for quota, need in asks:
+            part = self._escrow.slice_of(quota, now)
+            if part.settled + need > part.capacity and need > 0 and at - part.refused_at < SURE_S:
+                return part.remaining(now)
+        return None
 
     def _retry_at(self, quota: QuotaPolicy, need: int, now: float) -> float:
         """Spare the store a question that it answered a moment ago."""

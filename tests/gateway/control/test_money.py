@@ -13,7 +13,7 @@ from pytest import MonkeyPatch
 
 from billing import escrow
 from billing.actions.quotas import remove_quota
-from billing.models import Lease, Quota
+from billing.models import Balance, Lease, Quota
 from gateway.control.database import DatabaseThread
 from gateway.control.money import LedgerMoney
 from gateway.errors import StoreUnavailable
@@ -290,3 +290,26 @@ async def test_idle_money_goes_back(
     await until(threads[0], lambda: Lease.objects.get().amount == 10)
     processes[0].release(granted.holds, 0)
     await until(threads[0], lambda: Lease.objects.get().amount == 0)
+
+
+async def test_what_is_used_up_for_good_is_not_asked_again_within_a_second(
+    processes: list[LedgerMoney], threads: list[DatabaseThread], monkeypatch: MonkeyPatch
+) -> None:
+    budget = await threads[0].run(quota, 100)
+    await threads[0].run(lambda: Balance.objects.create(quota_id=budget.id, period=0, settled=95))
+    asked: list[int] = []
+    lease = escrow.lease
+
+    def counted(incarnation: str, bids: object) -> object:
+        asked.append(1)
+        return lease(incarnation, bids)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(escrow, "lease", counted)
+    for _ in range(20):
+        refused = await processes[0].take([(budget, 10)])
+        assert isinstance(refused, Remaining)
+        assert refused.left == 5
+    assert len(asked) == 1
+    assert isinstance(await processes[0].take([(budget, 5)]), Granted), "what fits is granted all the same"
+    raised = replace(budget, capacity=200)
+    assert isinstance(await processes[0].take([(raised, 10)]), Granted), "and so is what a raised limit allows"
