@@ -17,6 +17,8 @@ from gateway.quotas.memory import holds_of
 from gateway.quotas.window import bounds_of
 from gateway.snapshot import QuotaPolicy
 
+PEEK_WITHIN_S = 3.0  # a ledger that hangs is a ledger that is away
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -61,7 +63,11 @@ class LedgerMoney:
         """Say what is left of each, as the ledger sees it now; spending that is not settled yet counts."""
         now = self._now()
         parts = [self._escrow.slice_of(quota, now) for quota in quotas]
-        found = await self._ledger.run(ledger.standings, [part.slot for part in parts])
+        try:
+            async with asyncio.timeout(PEEK_WITHIN_S):
+                found = await self._ledger.run(ledger.standings, [part.slot for part in parts])
+        except TimeoutError as error:
+            raise StoreUnavailable("the ledger of budgets") from error
         for part in parts:
             standing = found[part.slot]
             part.elsewhere = standing.settled + standing.leased - part.leased

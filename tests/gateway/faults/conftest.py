@@ -18,5 +18,7 @@ def world() -> Iterator[World]:
     folder = Path(tempfile.mkdtemp(prefix="world-", dir=session.begin()))
     with FakeUpstream() as left, FakeUpstream() as right:
         server = Atrium(folder, on_postgres=environment.on_postgres()).start()
-        yield World(server, left, right)
-        server.stop()
+        try:
+            yield World(server, left, right)
+        finally:
+            server.stop()

@@ -29,9 +29,11 @@ def gateways() -> Iterator[tuple[World, Running]]:
     atrium.command("migrate")
     command = [sys.executable, "manage.py", "gateway", "--processes", "2", "--port", str(atrium.port)]
     running = Running(command, folder=folder, name="gateways", env=atrium.env, cwd=ROOT)
-    wait_until(atrium.is_ready, what="start of the gateways", timeout_s=60)
-    with FakeUpstream() as left, FakeUpstream() as right:
-        yield World(atrium, left, right), running
+    try:
+        wait_until(atrium.is_ready, what="start of the gateways", timeout_s=60)
+        with FakeUpstream() as left, FakeUpstream() as right:
+            yield World(atrium, left, right), running
+    finally:
         running.stop()
 
 

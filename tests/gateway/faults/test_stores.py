@@ -55,9 +55,11 @@ def stores() -> Iterator[Stores]:
     made = Stores(postgres.Server(folder / "postgres"), redis.Server(folder / "redis"))
     for name in ("postgres", "redis"):
         made.start(name)
-    yield made
-    for running in made.running.values():
-        running.stop()
+    try:
+        yield made
+    finally:
+        for running in made.running.values():
+            running.stop()
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +67,10 @@ def world(stores: Stores) -> Iterator[World]:
     folder = Path(tempfile.mkdtemp(prefix="world-", dir=session.begin()))
     with FakeUpstream() as left, FakeUpstream() as right:
         server = Atrium(folder, DATABASE_URL=stores.postgres.url, REDIS_URL=stores.redis.url).start()
-        yield World(server, left, right)
-        server.stop()
+        try:
+            yield World(server, left, right)
+        finally:
+            server.stop()
 
 
 class Traffic:
@@ -139,6 +143,8 @@ def outage(world: World, store: str, away: Callable[[str], AbstractContextManage
                 stranger = world.call(key=keyformat.generate("personal"))
                 assert stranger.status_code == 503, "nobody knows that this key is none"
                 assert stranger.json()["error"]["code"] == "store_unavailable"
+                own = {"authorization": f"Bearer {world.key}"}
+                assert httpx.get(f"{world.url}/v1/key", headers=own, timeout=ANSWERS_WITHIN_S).status_code == 503
             else:
                 wait_until(lambda: metric(world, "atrium_rates_degraded") == 1, what="degraded rates", timeout_s=6)
             time.sleep(max(0.0, began + seconds - time.monotonic()))

@@ -64,7 +64,7 @@ class World:
         file.write_text(CONFIGURATION.format(left=left.url, right=right.url))
         server.command("apply", str(file))
         self.key = self.mint("sam@example.com", "first")
-        wait_until(lambda: self.status() == 200, what="first call", timeout_s=5)
+        wait_until(lambda: self.status() == 200, what="first call")
 
     def mint(self, email: str, name: str) -> str:
         """Return the secret of a new key."""
