@@ -31,7 +31,7 @@ class Congestion:
 
     def check(self, now: float) -> None:
         """Raise UnavailableError if the call that arrives `now` is one to refuse."""
-        if self._since and now - self._since > STANDING_S and now - self._last < RECENT_S:
+        if self._since and self._last - self._since > STANDING_S and now - self._last < RECENT_S:
             self._odd = not self._odd
             if self._odd:
                 raise UnavailableError(
