@@ -14,6 +14,7 @@ from tests.gateway.crash.load import Load
 from tests.gateway.crash.provider import Provider
 from tests.services import environment
 from tests.services.atrium import Atrium
+from tests.services.pause import paused
 from tests.services.processes import DidNotHappen, wait_until
 
 CONFIGURATION = """
@@ -123,6 +124,23 @@ def test_killed_with_the_journal_in_the_database(tmp_path: Path, provider: Provi
     for fleet in started(Fleet(tmp_path, JOURNAL="database")):
         kill_again_and_again(fleet, provider, kills=5)
         assert not (fleet.atrium.folder / "data" / "journal").exists()
+
+
+@pytest.mark.soak
+@pytest.mark.fleet
+def test_a_gateway_that_was_paused_too_long_is_fenced_and_ends(tmp_path: Path, provider: Provider) -> None:
+    """Its journal is recovered while it cannot know; nothing that it writes afterwards counts twice."""
+    for fleet in started(Fleet(tmp_path, JOURNAL="database")):
+        load = Load(fleet.base_urls, configured(fleet.atrium, provider)).start()
+        wait_for_calls(load, 40)
+        silent = fleet.running["gateway-2"]
+        with paused(silent):
+            wait_until(lambda: "is recovered" in fleet.log(), what="recovery by a neighbour", timeout_s=60)
+        wait_until(lambda: silent.returncode is not None, what="end of the fenced gateway", timeout_s=60)
+        fleet.kill("gateway-2")
+        wait_for_calls(load, 40)
+        load.end()
+        check_books(fleet, provider, load)
 
 
 @pytest.mark.soak

@@ -52,7 +52,7 @@ class Fleet:
             "worker": [*CELERY, "worker", "--concurrency", "1", "--without-gossip", "--without-mingle"],
             "beat": [*CELERY, "beat", "-s", str(folder / "schedule")],
         }
-        self._running: dict[str, Running] = {}
+        self.running: dict[str, Running] = {}
         self.parts = ("gateway-1", "gateway-2", "gateway-1", "gateway-2", "worker", "beat")
 
     def start(self) -> None:
@@ -63,15 +63,15 @@ class Fleet:
 
     def kill(self, part: str) -> None:
         """End a part without warning, and start another in its place."""
-        self._running[part].kill()
+        self.running[part].kill()
         self._start(part)
 
     def end(self, part: str) -> None:
         """End a part without warning, and start nothing in its place."""
-        self._running.pop(part).kill()
+        self.running.pop(part).kill()
 
     def stop(self) -> None:
-        for running in self._running.values():
+        for running in self.running.values():
             running.stop()
 
     def log(self) -> str:
@@ -79,7 +79,7 @@ class Fleet:
 
     def _start(self, part: str) -> None:
         env = {**self.atrium.env, "ATRIUM_SERVE": "portal" if part == "portal" else "gateway"}
-        self._running[part] = Running(self._commands[part], folder=self._folder, name=part, env=env, cwd=ROOT)
+        self.running[part] = Running(self._commands[part], folder=self._folder, name=part, env=env, cwd=ROOT)
 
     def _ready(self) -> bool:
         return len(living(self.base_urls)) == len(self.base_urls)
