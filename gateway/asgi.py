@@ -1,6 +1,7 @@
 """The gateway as an ASGI application: a scope becomes a `Call`, and the pipeline does the rest."""
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
 from typing import Any, Self
 
 from gateway.arrival import serve
@@ -9,7 +10,7 @@ from gateway.endpoints import handles
 from gateway.errors import ClientGoneError
 from gateway.front.congestion import Congestion
 from gateway.runtime import Runtime
-from gateway.types import Headers
+from gateway.types import Client, Headers
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -37,21 +38,43 @@ class GatewayApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request."""
         method, headers = scope["method"], dict(scope["headers"])
-        client = AsgiClient(receive, send, headers, head_only=method == "HEAD")
-        await serve(client, method, scope["path"], headers, self.runtime, self.runtime.clock.monotonic())
+        runtime = self.runtime
+        client = AsgiClient(
+            receive, send, headers, head_only=method == "HEAD", write_timeout_s=runtime.limits.write_timeout_s
+        )
+        await self.serve(client, method, scope["path"], headers, runtime.clock.monotonic())
+
+    def serve(
+        self, client: Client, method: str, path: str, headers: Mapping[bytes, bytes], arrived: float
+    ) -> Coroutine[Any, Any, None]:
+        """Serve one request in the current task, whatever front it came by. `arrived`: monotonic seconds."""
+        return serve(client, method, path, headers, self.runtime, arrived)
 
 
 class AsgiClient:
     """The client of one request, over ASGI."""
 
-    __slots__ = ("_head_only", "_headers", "_receive", "_send", "started")
+    __slots__ = ("_head_only", "_headers", "_receive", "_send", "_write_timeout_s", "started")
 
-    def __init__(self, receive: Receive, send: Send, headers: Mapping[bytes, bytes], head_only: bool = False) -> None:
+    def __init__(
+        self,
+        receive: Receive,
+        send: Send,
+        headers: Mapping[bytes, bytes],
+        *,
+        head_only: bool,
+        write_timeout_s: float,
+    ) -> None:
+        self._write_timeout_s = write_timeout_s
         self._receive = receive
         self._send = send
         self._headers = headers
         self._head_only = head_only
         self.started = False
+
+    def whole(self, limit: int) -> bytes | None:
+        """See `Client.whole`. ASGI has to be asked, and may let one wait."""
+        return None
 
     async def read(self, limit: int, progress: Callable[[], None]) -> bytes:
         """See `Client.read`."""
@@ -95,8 +118,13 @@ class AsgiClient:
         """See `Client.respond`."""
         if status != 204:
             headers = [*headers, (b"content-length", b"%d" % len(body))]
-        await self.start(status, headers)
-        await self._send({"type": "http.response.body", "body": b"" if self._head_only else body, "more_body": False})
+        body = b"" if self._head_only else body
+        try:
+            async with asyncio.timeout(self._write_timeout_s):
+                await self.start(status, headers)
+                await self._send({"type": "http.response.body", "body": body, "more_body": False})
+        except TimeoutError:
+            raise ClientGoneError("The client stopped reading.", code="client_stalled") from None
 
     async def gone(self) -> None:
         """See `Client.gone`."""

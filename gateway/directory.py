@@ -28,9 +28,7 @@ async def describe(call: Call, principal: Principal, snapshot: Snapshot, runtime
     else:
         answer = _model(find_model(call.target, principal, snapshot, now))
     headers = [*call_headers(call, runtime), JSON, NO_STORE]
-    await call.watch.client(
-        call.client.respond(200, headers, msgspec.json.encode(answer)), runtime.limits.write_timeout_s
-    )
+    await call.client.respond(200, headers, msgspec.json.encode(answer))
 
 
 def _model(model: ModelPolicy) -> dict[str, Any]:

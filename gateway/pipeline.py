@@ -75,15 +75,17 @@ async def refuse(call: Call, error: GatewayError, runtime: Runtime) -> None:
             await call.watch.client(client.finish(), runtime.limits.write_timeout_s)
         else:
             headers = error_headers(call, error, runtime)
-            await call.watch.client(client.respond(error.status, headers, body), runtime.limits.write_timeout_s)
+            await client.respond(error.status, headers, body)
     except GatewayError:
         return  # nobody is left to tell
 
 
 async def _body(call: Call, runtime: Runtime) -> bytes:
     limits = runtime.limits
-    watch, idle_s = call.watch, limits.body_idle_s
-    body = await watch.body(call.client.read(limits.max_body_bytes, lambda: watch.extend(idle_s)), idle_s)
+    body = call.client.whole(limits.max_body_bytes)
+    if body is None:
+        watch, idle_s = call.watch, limits.body_idle_s
+        body = await watch.body(call.client.read(limits.max_body_bytes, lambda: watch.extend(idle_s)), idle_s)
     encoding = call.headers.get(b"content-encoding")
     if encoding is None:
         return body

@@ -110,6 +110,10 @@ class Client(Protocol):
 
     started: bool  # the head of the response has been sent
 
+    def whole(self, limit: int) -> bytes | None:
+        """Return the whole body if it is here already, None if it has to be waited for. Raises TooLargeError."""
+        ...
+
     async def read(self, limit: int, progress: Callable[[], None]) -> bytes:
         """Return the whole body; calls `progress` for each piece.
 
@@ -130,7 +134,7 @@ class Client(Protocol):
         ...
 
     async def respond(self, status: int, headers: Headers, body: bytes) -> None:
-        """Send a whole response."""
+        """Send a whole response. Whoever is in front gives the client up that does not take it in time."""
         ...
 
     async def gone(self) -> None:

@@ -26,11 +26,14 @@ def usage_of(usage: object) -> Usage | None:
     prompt, completion = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
     if not prompt and not completion:
         return None
-    given, made = _part(usage, "prompt_tokens_details"), _part(usage, "completion_tokens_details")
-    cached = min(_count(given, "cached_tokens"), prompt)
-    written = min(_count(given, "cache_write_tokens"), prompt - cached)
+    cached = written = thought = 0
     output = max(completion, _count(usage, "total_tokens") - prompt)
-    return Usage(prompt, cached, written, output, min(_count(made, "reasoning_tokens"), output))
+    if isinstance(given := usage.get("prompt_tokens_details"), dict):
+        cached = min(_count(given, "cached_tokens"), prompt)
+        written = min(_count(given, "cache_write_tokens"), prompt - cached)
+    if isinstance(made := usage.get("completion_tokens_details"), dict):
+        thought = min(_count(made, "reasoning_tokens"), output)
+    return Usage(prompt, cached, written, output, thought)
 
 
 def generated(body: bytes) -> list[bytes]:
@@ -76,11 +79,6 @@ class Collector:
             self.fragments.append(found)
         self.size += len(found)
         return self.fragments
-
-
-def _part(usage: dict[str, Any], name: str) -> dict[str, Any]:
-    value = usage.get(name)
-    return value if isinstance(value, dict) else {}
 
 
 def _count(usage: dict[str, Any], name: str) -> int:

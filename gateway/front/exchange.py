@@ -1,11 +1,10 @@
 """One request and its response on a connection of the fast lane."""
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from gateway.arrival import serve, turned_away
+from gateway.arrival import turned_away
 from gateway.encodings import too_large
 from gateway.errors import ClientGoneError, GatewayError
 from gateway.front import wire
@@ -13,8 +12,6 @@ from gateway.types import Headers
 
 if TYPE_CHECKING:
     from gateway.front.protocol import FastLane
-
-log = logging.getLogger(__name__)
 
 EARLY_BYTES = 64 << 10  # a call with a longer body is served from its head on, so that it can be refused early
 HELD_BYTES = 256 << 10  # of a body that nobody reads yet
@@ -119,7 +116,7 @@ class Exchange:
         now = gateway.runtime.clock.monotonic()
         gateway.congestion.waited(now - self.arrived, now)
         try:
-            await serve(self, self.method, self.path, self.headers, gateway.runtime, self.arrived)
+            await gateway.serve(self, self.method, self.path, self.headers, self.arrived)
         finally:
             if not self.response_complete:
                 self.response_complete = True
@@ -134,16 +131,22 @@ class Exchange:
 
     # What the pipeline asks for.
 
-    async def read(self, limit: int, progress: Callable[[], None]) -> bytes:
-        """See `Client.read`."""
-        if self.announced > limit:
+    def whole(self, limit: int) -> bytes | None:
+        """See `Client.whole`."""
+        if self.announced > limit or self._size > limit:
             raise too_large(limit)
         if self.more_body:
-            await self._rest(limit, progress)
-        if self._size > limit:
-            raise too_large(limit)
+            return None
         pieces = self._pieces
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def read(self, limit: int, progress: Callable[[], None]) -> bytes:
+        """See `Client.read`."""
+        body = self.whole(limit)
+        while body is None:
+            await self._rest(limit, progress)
+            body = self.whole(limit)
+        return body
 
     async def _rest(self, limit: int, progress: Callable[[], None]) -> None:
         changed = self._change()

@@ -56,7 +56,7 @@ async def _whole(call: Call, attempt: Attempt, response: UpstreamResponse, runti
     body = guard_output(call, body)
     await finish(call, runtime)
     headers = [*answer_headers(call, attempt, response.headers, runtime), JSON]
-    await call.watch.client(call.client.respond(200, headers, body), runtime.limits.write_timeout_s)
+    await call.client.respond(200, headers, body)
 
 
 async def _read(call: Call, attempt: Attempt, response: UpstreamResponse, runtime: Runtime) -> bytes:
