@@ -108,6 +108,24 @@ def free_all(incarnation: str) -> None:
             Lease.objects.filter(balance=row, incarnation=incarnation).delete()
 
 
+def forget_balances(before: int, batch: int = 1000) -> int:
+    """Delete balances of short windows that began before `before` (epoch s) and hold no lease; returns how many.
+
+    A budget per second makes a row for each second in which it is used. Events keep what was spent.
+    """
+    past = Balance.objects.filter(period__lt=before, leased=0, quota__window__in=["second", "minute", "hour"])
+    forgotten = 0
+    while ids := list(past.values_list("pk", flat=True)[:batch]):
+        with transaction.atomic():
+            rows = Balance.objects.filter(pk__in=ids, leased=0).select_for_update().order_by("id")
+            alive = list(rows.values_list("pk", flat=True))
+            Balance.objects.filter(pk__in=alive).delete()
+        forgotten += len(alive)
+        if len(alive) < len(ids):
+            break  # somebody uses one again: the next run sees
+    return forgotten
+
+
 def standings(slots: Iterable[Slot]) -> dict[Slot, Standing]:
     """Read balances without a lock; a balance that does not exist yet is all zero."""
     wanted = set(slots)

@@ -20,6 +20,7 @@ app.conf.beat_schedule = {
     "send-expiry-notices": {"task": "keys.send_expiry_notices", "schedule": 3600.0},
     "tell-of-limits": {"task": "keys.tell_of_limits", "schedule": 5.0},
     "mail-notices": {"task": "keys.mail_notices", "schedule": 30.0},
+    "forget-balances": {"task": "billing.forget_balances", "schedule": 3600.0},
     "prepare-partitions": {"task": "billing.prepare_partitions", "schedule": 86400.0},
     "trim-change-feed": {"task": "people.trim_changes", "schedule": 3600.0},
     "trim-sessions": {"task": "people.trim_sessions", "schedule": 3600.0},

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from billing import escrow
 from billing.models import Balance, Lease, Quota
 from gateway.quotas.escrow import SLICE_OF_REMAINDER, Ask, Standing
+from tests.factories.billing import QuotaFactory
 
 PERIOD = 1_000
 
@@ -162,3 +163,20 @@ def test_many_processes_at_once_never_pass_the_capacity() -> None:
         granted = sum(pool.map(take, range(8)))
     assert granted == 1_000 // 7 * 7, "neither more than fits nor a refusal while it fits"
     assert Balance.objects.get().leased == granted
+
+
+@pytest.mark.django_db
+def test_balances_of_short_windows_are_forgotten_and_no_others() -> None:
+    kept = []
+    for window in ("second", "minute", "hour", "day", "total"):
+        of = QuotaFactory(window=window)
+        old = Balance.objects.create(quota=of, period=100, settled=7)
+        kept.append(Balance.objects.create(quota=of, period=200, settled=7).pk)
+        if window in {"day", "total"}:
+            kept.append(old.pk)
+        held = Balance.objects.create(quota=of, period=50, settled=7, leased=5)
+        Lease.objects.create(balance=held, incarnation="gw_1", amount=5)
+        kept.append(held.pk)
+    assert escrow.forget_balances(200, batch=2) == 3
+    assert escrow.forget_balances(200, batch=2) == 0
+    assert set(Balance.objects.values_list("pk", flat=True)) == set(kept)
