@@ -115,7 +115,7 @@ class Leaseholder:
     async def wait(self, asks: Asks, now: float) -> list[Remaining] | Remaining:
         """Take amounts that the slices in hand did not cover. Raises StoreUnavailable."""
         waiter = _Waiter(asks, now, asyncio.get_running_loop().time())
-        used_up = self._used_up(asks, now, waiter.joined) if self._patient else None
+        used_up = self._used_up(asks, now, waiter.joined)
         if used_up is not None:
             return used_up
         self._waits += 1
@@ -165,12 +165,16 @@ class Leaseholder:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _used_up(self, asks: Asks, now: float, at: float) -> Remaining | None:
-        """Say what is used up for good, as far as the store said within a second: calls that step down come here each time."""
+        """Say what cannot fit, as far as the store said within a second: calls that step down come here each time."""
         for quota, need in asks:
             part = self._escrow.slice_of(quota, now)
-            if part.settled + need > part.capacity and need > 0 and at - part.refused_at < SURE_S:
+            if self._is_hopeless(part, need) and (not self._patient or at - part.refused_at < SURE_S):
                 return part.remaining(now)
         return None
+
+    def _is_hopeless(self, part: Slice, need: int) -> bool:
+        """Say whether `need` cannot fit whatever others give back."""
+        return need > 0 and need + (part.settled if self._patient else part.reserved) > part.capacity
 
     def _retry_at(self, quota: QuotaPolicy, need: int, now: float) -> float:
         """Spare the store a question that it answered a moment ago."""
@@ -268,9 +272,8 @@ class Leaseholder:
         need = next((need for mine, need in waiter.parts if mine is part), 0)
         waiter.unclaim()
         part.refused(need, at)
-        for_good = part.settled if self._patient else part.reserved
         since = waiter.joined if self._patient else min(waiter.joined, part.wanted_since)
-        if for_good + need > part.capacity or at >= since + WAIT_S or self._authority.is_final():
+        if self._is_hopeless(part, need) or at >= since + WAIT_S or self._authority.is_final():
             waiter.refuse(part)
         waiter.due = at + RETRY_S
 
