@@ -31,7 +31,8 @@ PAGES: dict[str, dict[str, str]] = {
         "key-unblock": "/keys/{blocked}/unblock", "key-ask-rotation": "/keys/{key}/ask-rotation",
     },
     "finn": {
-        "home": "/", "spend": "/spend/", "spend-by-model": "/spend/?group=model", "budgets": "/spend/limits", "limit-pair": "/spend/limits/{pair}",
+        "home": "/", "spend": "/spend/", "spend-by-model": "/spend/?group=model", "budgets": "/spend/limits",
+        "limit-pair": "/spend/limits/{pair}",
         "calls": "/spend/requests", "limit-add": "/spend/limits/new", "limit": "/spend/limits/{limit}",
         "limit-remove": "/spend/limits/{limit}/remove", "limit-extra": "/spend/limits/{limit}/extra",
         "extra-end": "/spend/extras/{extra}/end",
