@@ -62,6 +62,12 @@ def fleet(tmp_path: Path) -> Iterator[Fleet]:
     yield from started(Fleet(tmp_path))
 
 
+@pytest.fixture
+def diskless(tmp_path: Path) -> Iterator[Fleet]:
+    """One of several processes, with the journals in the database."""
+    yield from started(Fleet(tmp_path, JOURNAL="database"))
+
+
 def started(running: Whole) -> Iterator[Whole]:
     running.start()
     yield running
@@ -119,28 +125,26 @@ def test_killed_again_and_again(whole: Embedded | Fleet, provider: Provider) -> 
 
 
 @pytest.mark.fleet
-def test_killed_with_the_journal_in_the_database(tmp_path: Path, provider: Provider) -> None:
+def test_killed_with_the_journal_in_the_database(diskless: Fleet, provider: Provider) -> None:
     """What was committed and not closed is charged its bound, once its owner has been silent long enough to be fenced."""
-    for fleet in started(Fleet(tmp_path, JOURNAL="database")):
-        kill_again_and_again(fleet, provider, kills=5)
-        assert not (fleet.atrium.folder / "data" / "journal").exists()
+    kill_again_and_again(diskless, provider, kills=5)
+    assert not (diskless.atrium.folder / "data" / "journal").exists()
 
 
 @pytest.mark.soak
 @pytest.mark.fleet
-def test_a_gateway_that_was_paused_too_long_is_fenced_and_ends(tmp_path: Path, provider: Provider) -> None:
+def test_a_gateway_that_was_paused_too_long_is_fenced_and_ends(diskless: Fleet, provider: Provider) -> None:
     """Its journal is recovered while it cannot know; nothing that it writes afterwards counts twice."""
-    for fleet in started(Fleet(tmp_path, JOURNAL="database")):
-        load = Load(fleet.base_urls, configured(fleet.atrium, provider)).start()
-        wait_for_calls(load, 40)
-        silent = fleet.running["gateway-2"]
-        with paused(silent):
-            wait_until(lambda: "is recovered" in fleet.log(), what="recovery by a neighbour", timeout_s=60)
-        wait_until(lambda: silent.returncode is not None, what="end of the fenced gateway", timeout_s=60)
-        fleet.kill("gateway-2")
-        wait_for_calls(load, 40)
-        load.end()
-        check_books(fleet, provider, load)
+    load = Load(diskless.base_urls, configured(diskless.atrium, provider)).start()
+    wait_for_calls(load, 40)
+    silent = diskless.running["gateway-2"]
+    with paused(silent):
+        wait_until(lambda: "is recovered" in diskless.log(), what="recovery by a neighbour", timeout_s=60)
+    wait_until(lambda: silent.returncode is not None, what="end of the fenced gateway", timeout_s=60)
+    diskless.kill("gateway-2")
+    wait_for_calls(load, 40)
+    load.end()
+    check_books(diskless, provider, load)
 
 
 @pytest.mark.soak
