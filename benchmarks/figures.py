@@ -1,5 +1,6 @@
 """What is measured of each gateway. A figure is a function of one subject that returns numbers by their column."""
 
+import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -134,6 +135,19 @@ def at_once(subject: Subject, duration: Duration) -> Numbers:
     return {**seen, "seconds": done.load.seconds, **memory, **_per_1000(done)}
 
 
+def idle(subject: Subject, duration: Duration) -> Numbers:
+    """Nobody calls."""
+    if subject.process is None:
+        return {}
+    done = run(subject, _nothing(duration.busy))
+    return {"percent": done.cpu_s / done.load.seconds * 100}
+
+
+async def _nothing(seconds: float) -> Load:
+    await asyncio.sleep(seconds)
+    return Load(seconds=seconds)
+
+
 def _per_1000(done: Measured) -> Numbers:
     return {"cpu_ms_per_1000": done.cpu_s / max(1, done.load.chunks) * 1000 * MS} if done.cpu_s else {}
 
@@ -145,6 +159,7 @@ FIGURES: Mapping[str, Callable[[Subject, Duration], Numbers]] = {
     "flow": flow,
     "streams": streams,
     "tls": tls,
+    "idle": idle,
     "at_once": at_once,
 }
 ONCE = {"at_once"}  # long, and steady: one round is enough

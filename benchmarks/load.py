@@ -98,7 +98,7 @@ class Connection(asyncio.Protocol):
     def _start(self, head: bytes) -> None:
         self.head_seen = True
         if not head.startswith(b"HTTP/1.1 200"):
-            self._fail(Wrong(head.decode("latin-1")))
+            self._fail(Wrong(head.decode("latin-1").partition("\r\n")[0]))
         lower = head.lower()
         start = lower.find(b"\r\ncontent-length:")
         self._chunked = start < 0
@@ -196,10 +196,13 @@ async def burst(target: Target, request: bytes, streams: int) -> Load:
     load = Load()
     opened = [await connect(target) for _ in range(streams)]
     began = time.perf_counter()
-    answers = [(connection, time.perf_counter(), connection.send(request)) for connection in opened]
-    for connection, sent, answer in answers:
-        await answer
-        load.first_bytes.append(connection.first_byte - sent)
+    sent = [(connection, time.perf_counter(), connection.send(request)) for connection in opened]
+    ended = await asyncio.gather(*(answer for _, _, answer in sent), return_exceptions=True)
+    failures = [str(end) for end in ended if isinstance(end, BaseException)]
+    if failures:
+        raise Wrong(f"{len(failures)} of {streams} streams failed: {failures[0]}")
+    for connection, at, _ in sent:
+        load.first_bytes.append(connection.first_byte - at)
         load.chunks += connection.chunks
         load.done += 1
     load.seconds = time.perf_counter() - began

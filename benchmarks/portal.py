@@ -59,31 +59,36 @@ class Browser:
         return answer.status, answer.read()
 
 
-def measure(port: int, times: int) -> str:
-    """Return a markdown table of each persona's pages."""
-    lines = ["| persona | page | p50 ms | p95 ms | first ms | KB |", "|---|---|---:|---:|---:|---:|"]
+def measure(port: int, times: int) -> None:
+    """Print a markdown table of each persona's pages."""
+    print("| persona | page | p50 ms | p95 ms | first ms | KB |\n|---|---|---:|---:|---:|---:|")
     slowest = 0.0
     for persona, paths in PAGES.items():
         browser = Browser(port, persona)
         for path in paths:
-            taken = list[float]()
-            for _ in range(times + 1):
-                began = time.perf_counter()
-                status, body = browser.get(path)
-                taken.append((time.perf_counter() - began) * 1000)
-                if status != 200:
-                    break
-                if sum(taken) > 30_000:
-                    break  # it is clear by now
-            if status != 200:
-                lines.append(f"| {persona} | `{path}` | answers {status} | | | |")
-                continue
-            first, later = taken[0], taken[1:] or taken
+            taken, size = ask(browser, path, times)
+            later = taken[1:] or taken
             slowest = max(slowest, quantile(later, 0.95))
-            figures = f"{quantile(later, 0.5):.0f} | {quantile(later, 0.95):.0f} | {first:.0f} | {len(body) / 1000:.0f}"
-            lines.append(f"| {persona} | `{path}` | {figures} |")
-            print(lines[-1], flush=True)
-    return "\n".join([*lines, "", f"Slowest p95: {slowest:.0f} ms."])
+            middle, late = quantile(later, 0.5), quantile(later, 0.95)
+            print(
+                f"| {persona} | `{path}` | {middle:.0f} | {late:.0f} | {taken[0]:.0f} | {size / 1000:.0f} |", flush=True
+            )
+    print(f"\nSlowest p95: {slowest:.0f} ms.")
+
+
+def ask(browser: Browser, path: str, times: int) -> tuple[list[float], int]:
+    """Return how long (ms) each of up to `times` + 1 answers took, the first one first, and the page's size.
+
+    Raises RuntimeError for an answer that is no page. Stops after half a minute: it is clear by then.
+    """
+    taken = list[float]()
+    while len(taken) <= times and sum(taken) < 30_000:
+        began = time.perf_counter()
+        status, body = browser.get(path)
+        taken.append((time.perf_counter() - began) * 1000)
+        if status != 200:
+            raise RuntimeError(f"{path} answers {status}")
+    return taken, len(body)
 
 
 def main(arguments: list[str]) -> int:
@@ -107,7 +112,7 @@ def main(arguments: list[str]) -> int:
         print(f"{there}; filled in {time.monotonic() - began:.0f} s", flush=True)
         with on_core(LOAD_CORE):
             portal.start()
-            print(measure(portal.port, given.times))
+            measure(portal.port, given.times)
     return 0
 
 

@@ -39,14 +39,15 @@ STATEMENTS = (
        FROM generate_series(1, %(teams)s) n""",
     "CREATE TABLE fill_owner AS SELECT id, row_number() OVER (ORDER BY email !~ '^[a-z]+@', id) - 1 AS n FROM people_user",
     "CREATE TABLE fill_team AS SELECT id, row_number() OVER (ORDER BY slug LIKE 'team-%%', id) - 1 AS n FROM people_team",
-    """INSERT INTO people_membership (team_id, user_id, role, source)
-       SELECT t.id, o.id, 'member', 'fill' FROM fill_owner o JOIN fill_team t ON t.n = o.n %% (SELECT count(*) FROM fill_team)
+    """INSERT INTO people_membership (id, team_id, user_id, role, source)
+       SELECT 'mem_' || lpad(o.n::text, 22, '0'), t.id, o.id, 'member', 'fill' FROM fill_owner o JOIN fill_team t ON t.n = o.n %% (SELECT count(*) FROM fill_team)
        ON CONFLICT DO NOTHING""",
     # -- keys, and what audit says of them
-    """CREATE TABLE fill_key AS SELECT n, 'key_' || lpad(n::text, 22, '0') AS id, o.id AS user_id, t.id AS team_id
-       FROM generate_series(0, %(keys)s - 1) n
-       JOIN fill_owner o ON o.n = n %% (SELECT count(*) FROM fill_owner)
-       JOIN fill_team t ON t.n = n %% (SELECT count(*) FROM fill_owner) %% (SELECT count(*) FROM fill_team)""",
+    """CREATE TABLE fill_key AS
+       SELECT i AS n, 'key_' || lpad(i::text, 22, '0') AS id, o.id AS user_id, t.id AS team_id
+       FROM generate_series(0, %(keys)s - 1) i
+       JOIN fill_owner o ON o.n = i %% (SELECT count(*) FROM fill_owner)
+       JOIN fill_team t ON t.n = o.n %% (SELECT count(*) FROM fill_team)""",
     """INSERT INTO keys_key (id, name, kind, owner_id, team_id, all_models, status, blocked_reason, expires_at, created_at,
                              last_used_client, revoked_at, ended_at)
        SELECT id, 'key ' || n, 'personal', user_id, team_id, true, CASE WHEN n %% 10 = 9 THEN 'revoked' ELSE 'active' END, '',

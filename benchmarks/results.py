@@ -85,6 +85,7 @@ ROWS = (
     Row("1,000 streams at once: memory, MB", "at_once", "memory_mb"),
     Row("TLS to the provider: requests/s", "tls", "per_s", more_is_better=True),
     Row("TLS to the provider: CPU per request, µs", "tls", "cpu_us"),
+    Row("CPU while nobody calls, % of a core", "idle", "percent", 1),
     Row("memory after load, MB", "memory", "after_mb"),
     Row("start to first answer, s", "start", "seconds", 2),
     Row("two processes: CPU per request, µs", "two", "cpu_us"),

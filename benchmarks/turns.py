@@ -30,35 +30,38 @@ class Turn:
         return isinstance(self.gateway, Fleet)
 
     def measure(self, name: str, results: Results, duration: Duration) -> None:
-        """Wake it, measure one figure, halt it. What goes wrong is written down."""
+        """Measure one figure. What goes wrong is written down, and not tried again."""
         if name in results.failed.get(self.gateway.name, {}):
             return
-        began = time.monotonic()
-        try:
-            with self.awake(duration):
-                results.add(self.gateway.name, name, FIGURES[name](self.subject, duration))
-            print(f"  {self.gateway.name} ({time.monotonic() - began:.0f} s)", flush=True)
-        except (ExceptionGroup, Wrong, AssertionError, OSError, RuntimeError) as error:
-            results.failed.setdefault(self.gateway.name, {})[name] = _reason(error)
-            print(f"  {self.gateway.name} failed: {_reason(error)}", flush=True)
+        with self._noting(name, results), self.awake(duration):
+            results.add(self.gateway.name, name, FIGURES[name](self.subject, duration))
 
     def scale(self, results: Results, duration: Duration) -> None:
         """Measure a fleet against the one process: what two that share a core keep of its speed, × 2."""
-        if not self.fleet:
-            return
-        with self.awake(duration):
-            numbers = figures.chat(self.subject, duration)
         one = results.rounds.get(ATRIUM, {}).get(("chat", "per_s"))
-        if one:
-            numbers = {"cpu_us": numbers["cpu_us"], "scale": 2 * numbers["per_s"] / one[-1]}
-            results.add(ATRIUM, "two", numbers)
+        if not self.fleet or not one:
+            return
+        with self._noting("two", results), self.awake(duration):
+            numbers = figures.chat(self.subject, duration)
+            results.add(ATRIUM, "two", {"cpu_us": numbers["cpu_us"], "scale": 2 * numbers["per_s"] / one[-1]})
 
     def end(self, results: Results) -> None:
         """Note its memory and stop it."""
         if not self.fleet:
-            with self.awake(Duration(1.0)):
+            with self._noting("memory", results), self.awake(Duration(1.0)):
                 results.add(self.gateway.name, "memory", {"after_mb": self.gateway.running.memory_mb()})
         self.gateway.stop()
+
+    @contextmanager
+    def _noting(self, name: str, results: Results) -> Iterator[None]:
+        began = time.monotonic()
+        try:
+            yield
+        except (ExceptionGroup, Wrong, AssertionError, OSError, RuntimeError) as error:
+            results.failed.setdefault(self.gateway.name, {})[name] = _reason(error)
+            print(f"  {self.gateway.name} failed: {_reason(error)}", flush=True)
+        else:
+            print(f"  {self.gateway.name} ({time.monotonic() - began:.0f} s)", flush=True)
 
     @contextmanager
     def awake(self, duration: Duration) -> Iterator[None]:
@@ -139,4 +142,4 @@ def measure_keys(turns: Sequence[Turn], results: Results, duration: Duration) ->
 def _reason(error: BaseException) -> str:
     if isinstance(error, BaseExceptionGroup):
         return _reason(error.exceptions[0])
-    return " ".join(str(error).split())[-300:] or type(error).__name__
+    return " ".join(str(error).split())[:300] or type(error).__name__

@@ -166,8 +166,10 @@ class Portal(Production):
         return super().environment() | {"ATRIUM_SERVE": "portal", "ATRIUM_DEMO": "1"}
 
     def prepare(self) -> None:
+        (self.folder / "data").mkdir()
         self.manage("migrate", "--verbosity", "0")
         self.manage("load_demo")
+        self.manage("shell", "-v", "0", "-c", PAST_PARTITIONS)
 
     def start(self) -> float:
         """Start it; return the seconds until its sign-in page was there."""
@@ -188,6 +190,9 @@ def services() -> dict[str, Any]:
 
 PARTITIONS = (
     "import datetime; from billing import partitions; partitions.prepare(datetime.date.today())"  # as beat does
+)
+PAST_PARTITIONS = (
+    "import datetime as d; from billing import partitions; partitions.prepare(d.date.today() - d.timedelta(100), 6)"
 )
 
 
