@@ -1,8 +1,8 @@
 """The bytes of a journal: a header per segment, then length- and checksum-framed batches of records."""
 
 import struct
-import zlib
 from collections.abc import Sequence
+from zlib import crc32
 
 import msgspec
 
@@ -20,7 +20,9 @@ HEADER_BYTES = _HEADER.size + _CHECK.size
 FRAME_BYTES = _FRAME.size
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(list[Record])
+_decode = msgspec.msgpack.Decoder(list[Record]).decode
+_unpack = _FRAME.unpack_from
+_LENGTH_BYTES = _LENGTH.size
 
 
 class JournalError(Exception):
@@ -44,7 +46,7 @@ class TornError(Exception):
 def header(base: int) -> bytes:
     """Return the header of a segment whose first byte has the logical offset `base`."""
     body = _HEADER.pack(MAGIC, VERSION, 0, base)
-    return body + _CHECK.pack(zlib.crc32(body))
+    return body + _CHECK.pack(crc32(body))
 
 
 def read_header(data: bytes) -> int:
@@ -54,7 +56,7 @@ def read_header(data: bytes) -> int:
     magic, version, _, base = _HEADER.unpack_from(data)
     if magic != MAGIC:
         raise ValueError("the header is not a journal's")
-    if zlib.crc32(data[: _HEADER.size]) != _CHECK.unpack_from(data, _HEADER.size)[0]:
+    if crc32(data[: _HEADER.size]) != _CHECK.unpack_from(data, _HEADER.size)[0]:
         raise ValueError("the header does not match its checksum")
     if version != VERSION:
         raise ValueError(f"version {version} of the format is not known here")
@@ -71,8 +73,8 @@ def encode(records: Sequence[Record]) -> bytes:
         raise JournalError(
             f"A journal entry of {len(payload)} bytes is longer than {MAX_PAYLOAD}. Append fewer records."
         )
-    length, checksum = len(payload), zlib.crc32(payload)
-    return _FRAME.pack(length, checksum, zlib.crc32(_LENGTH.pack(length, checksum))) + payload
+    length, checksum = len(payload), crc32(payload)
+    return _FRAME.pack(length, checksum, crc32(_LENGTH.pack(length, checksum))) + payload
 
 
 def decode(data: bytes, position: int) -> tuple[list[Record], int]:
@@ -83,17 +85,17 @@ def decode(data: bytes, position: int) -> tuple[list[Record], int]:
     start = position + FRAME_BYTES
     if len(data) < start:
         raise TornError
-    length, checksum, length_checksum = _FRAME.unpack_from(data, position)
-    if zlib.crc32(data[position : position + _LENGTH.size]) != length_checksum:
+    length, checksum, length_checksum = _unpack(data, position)
+    if crc32(data[position : position + _LENGTH_BYTES]) != length_checksum:
         if not any(data[position:]):  # zeros up to the end: the file grew, its bytes never reached the disk
             raise TornError
         raise ValueError("a length does not match its checksum")
     payload = data[start : start + length]
     if len(payload) < length:
         raise TornError
-    if zlib.crc32(payload) != checksum:
+    if crc32(payload) != checksum:
         raise ValueError("an entry does not match its checksum")
     try:
-        return _decoder.decode(payload), start + length
+        return _decode(payload), start + length
     except msgspec.MsgspecError:
         raise ValueError("an entry does not hold known records") from None
