@@ -145,7 +145,7 @@ GROUPS: Final = (
                 about="Every change and decision: who, what, when.",
             ),
             Entry(
-                "Stopped",
+                "Kill switch",
                 "home-stop-list",
                 "player-stop",
                 ("audit.view",),

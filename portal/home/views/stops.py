@@ -24,7 +24,8 @@ def stop_list(request: HttpRequest) -> HttpResponse:
     viewer = current_viewer(request)
     liftable = set(Stop.objects.liftable_by(viewer).values_list("pk", flat=True))
     rows = [(stop, address_of(stop), stop.pk in liftable) for stop in Stop.objects.visible_to(viewer)]
-    context = {"rows": rows, "may_stop": viewer.allows("stops.team"), "commands": COMMANDS}
+    commands = COMMANDS if viewer.allows("stops.manage") else ""
+    context = {"rows": rows, "may_stop": viewer.allows("stops.team"), "commands": commands}
     return render(request, "portal/home/stop_list.html", context)
 
 
