@@ -101,12 +101,12 @@ class Ledger:
 
     async def lease(self, bids: Sequence[Sequence[Ask]]) -> tuple[list[Ask | None], dict[Slot, Standing]]:
         """See `Authority.lease`."""
-        await self._make_sure(())
+        await self._make_sure()
         return await self._write(ledger.lease, self._incarnation, bids)
 
     async def give_back(self, amounts: dict[Slot, int]) -> None:
         """See `Authority.give_back`."""
-        if not await self._make_sure(amounts):
+        if not await self._make_sure():
             await self._write(ledger.give_back, self._incarnation, amounts)
 
     async def wanted(self) -> Collection[Slot]:
@@ -130,17 +130,16 @@ class Ledger:
         self._unsure = False
         return done
 
-    async def _make_sure(self, lowered: Collection[Slot]) -> bool:
-        """After a doubt learn from the ledger what we hold: exact while nothing is settled. Lowers anew what was lowered."""
+    async def _make_sure(self) -> bool:
+        """After a doubt learn from the ledger what we hold: exact while nothing is settled. What is free goes back."""
         if not self._unsure:
             return False
         async with self.settling:
             held = await self.run(ledger.held_by, self._incarnation)
-            slices = self._escrow.slices
-            for slot, part in slices.items():
+            parts = self._escrow.slices
+            for slot, part in parts.items():
                 part.leased = held.get(slot, 0)
-            recalled = {*lowered, *self._escrow.owed}
             self._escrow.owed.clear()
-            self._escrow.lower([slices[slot] for slot in recalled if slot in slices])
+            self._escrow.lower(parts.values())
             self._unsure = False
         return True

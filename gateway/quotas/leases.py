@@ -4,9 +4,10 @@ import asyncio
 import logging
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from gateway.errors import StoreUnavailable
+from gateway.quotas.authority import Authority
+from gateway.quotas.caller import Caller
 from gateway.quotas.escrow import Ask, Escrow, Slice, Slot, Standing
 from gateway.quotas.interface import Remaining
 from gateway.snapshot import QuotaPolicy
@@ -24,29 +25,6 @@ ANSWER_S = 3.0  # the most that a caller waits for a store that says nothing
 Asks = Sequence[tuple[QuotaPolicy, int]]
 
 
-class Authority(Protocol):
-    """The store that grants leases: the database for money, Redis for rates. Its calls never overlap, but for `wanted`."""
-
-    async def lease(self, bids: Sequence[Sequence[Ask]]) -> tuple[list[Ask | None], dict[Slot, Standing]]:
-        """Grant bids in order, each all or none, in one step. Returns of each the ask that did not fit, and the standings.
-
-        A window without a standing is not limited. Raises StoreUnavailable.
-        """
-        ...
-
-    def is_final(self) -> bool:
-        """Say whether nothing that others give back can change its last answer."""
-        ...
-
-    async def give_back(self, amounts: dict[Slot, int]) -> None:
-        """Return parts of leases; the caller lowered its own balance first. Raises StoreUnavailable."""
-        ...
-
-    async def wanted(self) -> Collection[Slot]:
-        """Name the windows that somebody could not get enough of. Raises StoreUnavailable."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class LeaseState:
     """How leases stand, for metrics. `waiting`, `wanted`: callers and windows now; `waits`: callers that waited, ever."""
@@ -55,40 +33,6 @@ class LeaseState:
     waiting: int
     wanted: int
     waits: int
-
-
-class _Waiter:
-    """A caller whom the slices in hand did not serve."""
-
-    def __init__(self, asks: Asks, now: float, at: float) -> None:
-        self.asks, self.now, self.joined, self.due = asks, now, at, at
-        self.answer: asyncio.Future[list[Remaining] | Remaining] = asyncio.get_running_loop().create_future()
-        self.parts: list[tuple[Slice, int]] = []
-
-    def claim(self, escrow: Escrow, at: float) -> None:
-        """Reserve everything before the store is asked, so that nobody else takes what is in hand meanwhile."""
-        now = self.now + (at - self.joined)
-        self.parts = [(escrow.slice_of(quota, now), need) for quota, need in self.asks]
-        for part, need in self.parts:
-            part.reserved += need
-
-    def unclaim(self) -> None:
-        for part, need in self.parts:
-            part.reserved -= need
-        self.parts = []
-
-    def serve(self) -> None:
-        """Hand out what was claimed, or put it back if the caller is gone."""
-        if self.answer.done():
-            self.unclaim()
-            return
-        for part, need in self.parts:
-            part.taken += need
-        self.answer.set_result([part.remaining(self.now) for part, _ in self.parts])
-
-    def refuse(self, part: Slice) -> None:
-        if not self.answer.done():
-            self.answer.set_result(part.remaining(self.now))
 
 
 class Leaseholder:
@@ -100,7 +44,7 @@ class Leaseholder:
 
     def __init__(self, escrow: Escrow, authority: Authority, *, patient: bool) -> None:
         self._escrow, self._authority, self._patient = escrow, authority, patient
-        self._waiting: list[_Waiter] = []
+        self._waiting: list[Caller] = []
         self._worker: asyncio.Task[None] | None = None
         self._tending: asyncio.Task[None] | None = None
         self._joined = asyncio.Event()
@@ -114,7 +58,7 @@ class Leaseholder:
 
     async def wait(self, asks: Asks, now: float) -> list[Remaining] | Remaining:
         """Take amounts that the slices in hand did not cover. Raises StoreUnavailable."""
-        waiter = _Waiter(asks, now, asyncio.get_running_loop().time())
+        waiter = Caller(asks, now, asyncio.get_running_loop().time())
         used_up = self._used_up(asks, now, waiter.joined)
         if used_up is not None:
             return used_up
@@ -207,7 +151,7 @@ class Leaseholder:
         except TimeoutError:
             return
 
-    async def _trip(self, due: list[_Waiter], at: float) -> None:
+    async def _trip(self, due: list[Caller], at: float) -> None:
         bids, parts = self._bids(due, at)
         try:
             refused, standings = await self._ask(bids)
@@ -239,7 +183,7 @@ class Leaseholder:
         async with self.one_at_a_time:
             return await self._authority.lease(bids)
 
-    def _bids(self, due: Iterable[_Waiter], at: float) -> tuple[list[list[Ask]], dict[Slot, Slice]]:
+    def _bids(self, due: Iterable[Caller], at: float) -> tuple[list[list[Ask]], dict[Slot, Slice]]:
         """Claim what callers need, and return what is short of it: of each caller, then of slices that are soon dry."""
         bids: list[list[Ask]] = []
         parts: dict[Slot, Slice] = {}
@@ -263,7 +207,7 @@ class Leaseholder:
         self._escrow.thin.clear()
         return bids, parts
 
-    def _refuse(self, waiter: _Waiter, part: Slice, at: float) -> None:
+    def _refuse(self, waiter: Caller, part: Slice, at: float) -> None:
         """Refuse at once what cannot fit whatever others give back; let the rest try again for a while."""
         waiter.claim(self._escrow, at)
         if all(mine.free >= 0 or need == 0 for mine, need in waiter.parts):
@@ -277,7 +221,7 @@ class Leaseholder:
             waiter.refuse(part)
         waiter.due = at + RETRY_S
 
-    def _fail(self, waiters: Iterable[_Waiter], error: Exception) -> None:
+    def _fail(self, waiters: Iterable[Caller], error: Exception) -> None:
         for waiter in waiters:
             if not waiter.answer.done():
                 waiter.answer.set_exception(error)
