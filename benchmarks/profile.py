@@ -1,7 +1,7 @@
 """Where a real gateway's time goes: `python -m benchmarks.profile [atrium|embedded|litellm] [--stream] [--seconds 8]`.
 
 The gateway is started as in production on one core, the load and the fake provider run on the other, and py-spy looks
-at it from outside: microseconds a call by thread, function and line. C functions count for the line that called them.
+at it from outside: microseconds a call (`--paced`: a chunk) by thread, function and line. C functions count for the line that called them.
 """
 
 import argparse
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import uvloop
 
-from benchmarks import load, pyspy
+from benchmarks import figures, load, pyspy
 from benchmarks.processes import LOAD_CORE, on_core
 from benchmarks.world import World
 
@@ -20,6 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("gateway", nargs="?", default="atrium", choices=["atrium", "embedded", "litellm"])
     parser.add_argument("--stream", action="store_true", help="streams of 200 chunks instead of whole answers")
+    parser.add_argument("--paced", action="store_true", help="100 streams at a time, a chunk each 100 ms; per chunk")
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--seconds", type=int, default=8)
     parser.add_argument("--top", type=int, default=45)
@@ -28,19 +29,29 @@ def main() -> None:
     with World() as world, on_core(LOAD_CORE), tempfile.NamedTemporaryFile() as file:
         gateway = world.gateway(given.gateway)
         gateway.start()
-        process, target, requests = gateway.running, gateway.target(), [gateway.request(streamed=given.stream)]
-        uvloop.run(load.closed(target, requests, given.connections, 2))  # warm
+        process, target = gateway.running, gateway.target()
+        request = gateway.request(streamed=given.stream or given.paced, paced=given.paced)
+
+        def work(seconds: float) -> load.Load:
+            if given.paced:
+                return uvloop.run(load.paced(target, request, figures.STREAMS, seconds))
+            return uvloop.run(load.closed(target, [request], given.connections, seconds))
+
+        work(2)  # warm
         before, threads_before = process.cpu_s(), pyspy.threads_cpu_s(process.pid)
-        plain = uvloop.run(load.closed(target, requests, given.connections, 3))
-        each_us = (process.cpu_s() - before) / plain.done * 1e6
+        plain = work(3)
+        units = plain.chunks if given.paced else plain.done
+        each_us = (process.cpu_s() - before) / units * 1e6
         threads_us = {
-            number: (cpu_s - threads_before.get(number, 0.0)) / plain.done * 1e6
+            number: (cpu_s - threads_before.get(number, 0.0)) / units * 1e6
             for number, cpu_s in pyspy.threads_cpu_s(process.pid).items()
         }
         watching = pyspy.record(process.pid, given.seconds, Path(file.name))
-        uvloop.run(load.closed(target, requests, given.connections, given.seconds))
+        work(given.seconds)
         watching.wait(60)
-        print(f"{gateway.name} {gateway.version()}: {plain.rate:.0f} calls/s, {each_us:.1f} µs CPU a call (unwatched)")
+        what = "chunk" if given.paced else "call"
+        rate = units / plain.seconds
+        print(f"{gateway.name} {gateway.version()}: {rate:,.0f} {what}s/s, {each_us:.1f} µs CPU each (unwatched)")
         print(pyspy.report(Path(file.name), threads_us, given.top))
 
 
