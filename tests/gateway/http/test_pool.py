@@ -231,7 +231,7 @@ async def test_five_hundred_calls_at_once_with_people_giving_up(upstream: HttpUp
         nonlocal most
         while True:
             await line.request()
-            most = max(most, provider.alive)
+            most = max(most, *map(len, upstream._pools.values()))
             await asyncio.sleep(rng.random() / 500)
             await line.send(HELLO)
             if rng.random() < 0.05:
@@ -254,7 +254,7 @@ async def test_five_hundred_calls_at_once_with_people_giving_up(upstream: HttpUp
         pool.sweep(end_of_time())
         assert len(pool) == 0
         await settled(lambda: provider.alive == 0)
-    assert most <= 50 + 5, "a connection that was closed here may not have been noticed there yet"
+    assert most <= 50
     assert {type(result) for result in results} <= {bytes, asyncio.CancelledError, UpstreamError}
     assert sum(result == b"hello" for result in results) >= 250
 
