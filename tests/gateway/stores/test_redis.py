@@ -122,6 +122,30 @@ async def test_a_slice_in_hand_asks_nobody(own_redis: OwnRedis) -> None:
     await store.aclose()
 
 
+async def test_a_slice_is_topped_up_while_nobody_waits(store: RedisRateStore) -> None:
+    plenty = quota("plenty", capacity=1_000_000)
+    await store.take([(plenty, 1)], NOW)
+    (part,) = store.leases().slices
+    held = part.leased
+    while part.free > held // 4:
+        await store.take([(plenty, 1)], NOW)
+    await until(lambda: part.leased > held)
+    assert store.leases().waits == 1
+
+
+async def test_a_caller_who_goes_away_leaves_nothing_taken(fresh_redis: str) -> None:
+    stores = [RedisRateStore(fresh_redis, prefix="gone", timeout_s=5) for _ in range(2)]
+    await stores[0].take([(places, 8)], NOW)
+    waiting = asyncio.create_task(stores[1].take([(places, 1), (tokens, 10)], NOW))
+    await until(lambda: stores[1].leases().waiting == 1)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    await stores[0].give_back([(places, 0, 8)], NOW)
+    assert isinstance(await stores[0].take([(places, 8), (tokens, 1_000)], NOW), list)
+    for store in stores:
+        await store.aclose()
+
+
 async def test_a_lowered_limit_recalls_what_is_free(fresh_redis: str) -> None:
     stores = [RedisRateStore(fresh_redis, prefix="low", timeout_s=5) for _ in range(2)]
     await stores[0].take([(quota("low", capacity=1_000), 10)], NOW)
