@@ -8,7 +8,7 @@ from billing.asking import Asked
 from billing.models import Quota, QuotaExtra
 from billing.remaining import Remaining
 from billing.standing import Standing
-from gateway.money import format_usd
+from gateway.money import NANO, format_usd
 
 register = template.Library()
 MICROS = 1000
@@ -96,7 +96,8 @@ def crossed_title(limit: Standing) -> str:
 def crossed_words(limit: Standing) -> str:
     """Say how much is left of how much, until when, and what happens at the end."""
     now = limit.now
-    left = f"${format_usd(now.left or 0, 2)}" if now.is_money else f"{now.left:,}"
+    amount = now.left or 0
+    left = f"${format_usd(amount, 2 if amount >= NANO else 4)}" if now.is_money else f"{amount:,}"
     until = f", until {now.resets_at:%d %b %Y %H:%M} UTC" if now.resets_at else ""
     end = f"calls go on with {limit.step_down}" if limit.step_down else "calls are refused"
     if now.left == 0:

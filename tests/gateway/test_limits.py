@@ -184,6 +184,7 @@ def demand(request: dict[str, object], **changes: object) -> Demand:
 def test_bounds() -> None:
     assert demand({}) == Demand(1, 1000, 4096, 150_000 + 2_457_600)
     assert demand({"output_cap": 10, "choices": 3}).output_tokens == 30
+    assert demand({"output_cap": 10, "choices": 3, "extra_output_bound": 7}).output_tokens == 51
     assert demand({"output_cap": 10**9}).output_tokens == 128_000
     assert demand({"prompt_bound": 10**9}).input_tokens == 128_000
     assert demand({"window_bound": True}).input_tokens == 128_000
