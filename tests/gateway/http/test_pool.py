@@ -231,7 +231,7 @@ async def test_five_hundred_calls_at_once_with_people_giving_up(upstream: HttpUp
         nonlocal most
         while True:
             await line.request()
-            most = max(most, *map(len, upstream._pools.values()))
+            most = max(most, *(len(pool) for _, pool in upstream.pools()))
             await asyncio.sleep(rng.random() / 500)
             await line.send(HELLO)
             if rng.random() < 0.05:
@@ -247,7 +247,7 @@ async def test_five_hundred_calls_at_once_with_people_giving_up(upstream: HttpUp
         for task in rng.sample(calls, 200):
             asyncio.get_running_loop().call_later(rng.random() / 10, task.cancel)
         results = await asyncio.gather(*calls, return_exceptions=True)
-        [pool] = upstream._pools.values()
+        [(_, pool)] = upstream.pools()
         assert pool.waiting == 0
         assert len(pool) == pool.idle <= 50
         await settled(lambda: provider.alive == len(pool))
@@ -295,10 +295,10 @@ async def test_new_settings_make_a_new_pool_and_the_old_one_ends_with_its_calls(
         after = await upstream.open(provider.ask(max_connections=2))
         go.set()
         assert (await body_of(before), await body_of(after)) == (b"hello", b"hello")
-        for pool in upstream._pools.values():
+        for _, pool in upstream.pools():
             pool.sweep(end_of_time())
         upstream._sweep()
-        assert upstream._pools == {}
+        assert upstream.pools() == []
 
 
 async def test_reading_stops_at_128_kib_and_goes_on_when_they_are_read() -> None:

@@ -85,7 +85,7 @@ async def test_a_bad_certificate_gets_no_byte_of_a_request(
                     await upstream.open(provider.ask(host=NAME))
                 assert (caught.value.sent, caught.value.code) == (False, "upstream_unreachable")
                 assert isinstance(caught.value.__cause__, ssl.SSLError)
-            [pool] = upstream._pools.values()
+            [(_, pool)] = upstream.pools()
             assert len(pool) == 0
         await asyncio.sleep(0.01)
     assert b"".join(received) == b"", why
@@ -139,7 +139,7 @@ async def test_a_handshake_that_does_not_end_is_given_up(authority: Authority) -
         calling.cancel()
         with pytest.raises(asyncio.CancelledError):
             await calling
-        assert [len(pool) for pool in upstream._pools.values()] == [0, 0]
+        assert [len(pool) for _, pool in upstream.pools()] == [0, 0]
         await settled(lambda: ended == 2)
     server.close()
 
@@ -170,7 +170,7 @@ async def test_a_provider_that_closed_an_idle_connection_is_dialled_anew(authori
     async with Provider(serve, authority.server(NAME)) as provider, trusting(authority) as upstream:
         for _ in range(3):
             assert await body_of(await upstream.open(provider.ask(host=NAME))) == b"hello"
-            await settled(lambda: not any(len(pool) for pool in upstream._pools.values()))
+            await settled(lambda: not any(len(pool) for _, pool in upstream.pools()))
     assert len(provider.lines) == 3
 
 
@@ -220,7 +220,7 @@ async def test_a_goodbye_that_lies_unread_is_seen_before_a_request_goes_out(auth
     context = authority.server(NAME) if tls else None
     async with Provider(tls=context) as provider, trusting(authority) as upstream:
         assert await body_of(await upstream.open(provider.ask(host=NAME))) == b"hello"
-        [pool] = upstream._pools.values()
+        [(_, pool)] = upstream.pools()
         later = asyncio.get_running_loop().time() + 5.0
         connection = pool.take(later)
         assert connection is not None, "all is quiet, so it can be used"
