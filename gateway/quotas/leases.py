@@ -95,7 +95,12 @@ class Leaseholder:
         if self._escrow.owed:
             async with self.one_at_a_time:
                 owed, self._escrow.owed = self._escrow.owed, {}
-                await self._authority.give_back(owed)
+                try:
+                    await self._authority.give_back(owed)
+                except BaseException:  # whoever called may be cancelled: the store hears of it at the next look
+                    for slot, amount in owed.items():
+                        self._escrow.owed[slot] = self._escrow.owed.get(slot, 0) + amount
+                    raise
 
     def recall(self, quota_ids: set[str]) -> None:
         """Let go of what is free of these quotas; the store hears of it soon."""
