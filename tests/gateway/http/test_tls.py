@@ -243,7 +243,16 @@ def test_a_context_that_does_not_verify_is_refused(lax: str) -> None:
         HttpUpstream(context)
 
 
-def test_the_systems_authorities_are_trusted_by_default() -> None:
-    context = HttpUpstream()._dialler._tls
-    assert context.verify_mode is ssl.CERT_REQUIRED and context.check_hostname
-    assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
+async def test_the_systems_authorities_are_trusted_and_can_be_named(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.path))
+    named = HttpUpstream(resolver=Resolver(here))
+    monkeypatch.delenv("SSL_CERT_FILE")
+    usual = HttpUpstream(resolver=Resolver(here))
+    async with Provider(tls=authority.server(NAME)) as provider:
+        assert await body_of(await named.open(provider.ask(host=NAME))) == b"hello"
+        with pytest.raises(UpstreamError):
+            await usual.open(provider.ask(host=NAME))
+        await named.close()
+        await usual.close()
