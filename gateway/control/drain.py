@@ -16,7 +16,7 @@ from portal.keys.models import Key
 
 log = logging.getLogger(__name__)
 
-BATCH = 4000  # records: two a call
+BATCH = 2000  # records, two a call: a transaction of at most 50 ms on SQLite
 CARRY_BYTES = 16 << 20  # how far entries that are still open may hold the drained journal back
 
 _encoder = msgspec.msgpack.Encoder()
