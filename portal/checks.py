@@ -106,3 +106,12 @@ def journal_makes_sense(**_: Any) -> list[CheckMessage]:
         found.append(Error(f"JOURNAL_MAX_MB={settings.JOURNAL_MAX_MB} is too little to bridge a pause of the database.",
                            hint="Use 64 or more; the default is 4096.", id="portal.E012"))  # fmt: skip
     return found
+
+
+@register()
+def revocation_holds(**_: Any) -> list[CheckMessage]:
+    """portal.E013: gateways look for changes often enough that a revocation holds within a second."""
+    if 10 <= settings.FEED_POLL_MS <= 500:
+        return []
+    return [Error(f"FEED_POLL_MS is {settings.FEED_POLL_MS}: what is revoked or stopped has to be refused within a second.",
+                  hint="Use 10 to 500; the default is 200.", id="portal.E013")]  # fmt: skip
