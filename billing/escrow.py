@@ -7,7 +7,7 @@ each other in a circle. `settled + leased` never passes the capacity, except by 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
@@ -54,8 +54,10 @@ def give_back(incarnation: str, amounts: Mapping[Slot, int]) -> None:
 
 def wanted_now() -> list[Slot]:
     """Name the balances of which somebody could not get enough a moment ago."""
-    rows = Balance.objects.filter(wanted_until__gt=timezone.now())
-    return list(rows.values_list("quota_id", "period"))
+    with connection.cursor() as cursor:  # asked twelve times a second: the ORM would take three times as long
+        now = connection.ops.adapt_datetimefield_value(timezone.now())
+        cursor.execute("SELECT quota_id, period FROM billing_balance WHERE wanted_until > %s", [now])
+        return [(str(quota), int(period)) for quota, period in cursor.fetchall()]
 
 
 def held_by(incarnation: str) -> dict[Slot, int]:

@@ -45,6 +45,7 @@ class RedisLeases:
         )
         self._redis = Redis.from_pool(pool)  # which it then closes
         self._lease = self._redis.register_script(scripts.LEASE)
+        self._look = self._redis.register_script(scripts.LOOK)
         self._declare = self._redis.register_script(scripts.DECLARE)
         self._escrow = escrow
         self._prefix = "{" + prefix + "}"  # one hash slot, as a script may touch keys of one slot only
@@ -97,13 +98,11 @@ class RedisLeases:
                 self.degraded = False
                 self._owe_everything()
             return ()
-        asked = self._redis.pipeline(transaction=False)
-        asked.zrange(self._key("wanted"), 0, -1)
-        asked.hexists(self._key("processes"), self._process)
-        answer = await self._guarded(asked.execute())
+        keys = [self._key("processes"), self._key("wanted")]
+        answer = await self._guarded(self._look(keys=keys, args=[self._process]))
         if answer is None:
             return ()
-        if self._known and not answer[1]:
+        if self._known and not answer[0]:
             log.warning("Redis lost its memory: limits in use are declared again.")
             self._owe_everything()
         elif time.monotonic() >= self._beat_at:
@@ -111,7 +110,7 @@ class RedisLeases:
             parts = list(self._escrow.slices.values())
             for part in [part for part in parts if _is_gauge(part)] or parts[:1]:
                 self._escrow.owed.setdefault(part.slot, 0)
-        return {self._slot(key) for key in answer[0]}
+        return {self._slot(key) for key in answer[1:]}
 
     async def declare(self, parts: Sequence[Slice]) -> list[int] | None:
         """Say what this process holds of each; returns what others hold, None when Redis is away."""

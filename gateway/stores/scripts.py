@@ -104,6 +104,11 @@ return answer
 """
 )
 
+# KEYS as above, without leases. ARGV: process. Returns whether Redis knows the process, then the leases that are wanted.
+LOOK = """
+return {redis.call('HEXISTS', KEYS[1], ARGV[1]), unpack(redis.call('ZRANGE', KEYS[2], 0, -1))}
+"""
+
 # Says what this process holds. Returns, after the flag, of each lease what the others hold.
 DECLARE = (
     _PROCESS
