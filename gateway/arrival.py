@@ -5,18 +5,14 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
-from types import MappingProxyType
-from typing import cast
 
-from gateway.dialects.error_bodies import error_body
 from gateway.endpoints import UNKNOWN, Endpoint, allowed, dialect_of, resolve
 from gateway.errors import GatewayError, RequestError
-from gateway.headers import error_headers
 from gateway.ids import new_id
 from gateway.pipeline import handle, refuse
 from gateway.runtime import Runtime
 from gateway.stages.record import line_of
-from gateway.types import Call, Client, Headers
+from gateway.types import Call, Client
 from gateway.watch import Watch
 
 # Twice one of these means that we and a proxy in front of us may read the request differently.
@@ -26,13 +22,6 @@ _SINGLE = frozenset(
 )
 _NOT_SHOWN = re.compile(r"[^A-Za-z0-9._/-]+")
 CLIENT_NAME_LENGTH = 64
-NO_HEADERS: Mapping[bytes, bytes] = MappingProxyType({})
-
-
-class _Unwatched:
-    """Stands for the `Watch` of a call that never waits."""
-
-    waited_s = 0.0
 
 
 def headers_of(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
@@ -56,7 +45,7 @@ async def serve(
     if task is None:
         raise RuntimeError("a call is served by a task")
     watch = Watch(task, runtime.clock.monotonic, client.gone, runtime.limits.disconnect_after_s)
-    call, error = _arrive(client, watch, method, path, headers, runtime, arrived)
+    call, error = arrive(client, watch, method, path, headers, runtime, arrived)
     if error is not None:
         await _refuse(call, error, runtime)
         return
@@ -70,19 +59,7 @@ async def serve(
         del runtime.in_flight[task]
 
 
-def turned_away(
-    error: GatewayError, runtime: Runtime, method: str = "", path: str = "", headers: Mapping[bytes, bytes] = NO_HEADERS
-) -> tuple[Headers, bytes]:
-    """Return headers and body of a refusal at the door, where no task is made, and note it as that of any other call."""
-    nobody = cast(Client, None)  # the front itself answers
-    call, _ = _arrive(nobody, cast(Watch, _Unwatched), method, path, headers, runtime, runtime.clock.monotonic())
-    call.error = error
-    runtime.observer.call_ended(line_of(call, runtime))
-    body = error_body(error, call.endpoint.dialect, call.request_id, "")
-    return error_headers(call, error, runtime), body
-
-
-def _arrive(
+def arrive(
     client: Client,
     watch: Watch,
     method: str,
@@ -91,6 +68,7 @@ def _arrive(
     runtime: Runtime,
     arrived: float,
 ) -> tuple[Call, GatewayError | None]:
+    """Return the call that a head begins, and why it ends at once, if it does."""
     endpoint, target, error = _resolve(method, path, headers)
     call = Call(
         request_id=new_id("req"),

@@ -9,6 +9,7 @@ from gateway.encodings import too_large
 from gateway.endpoints import handles
 from gateway.errors import ClientGoneError
 from gateway.front.congestion import Congestion
+from gateway.front.refusals import Refusals
 from gateway.runtime import Runtime
 from gateway.types import Client, Headers
 
@@ -24,6 +25,7 @@ class GatewayApp:
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self.congestion = Congestion(runtime.limits.max_lag_s)
+        self.refusals = Refusals(runtime)
 
     @staticmethod
     def handles(path: str) -> bool:

@@ -9,7 +9,7 @@ RECENT_S = 1.0
 class Congestion:
     """Refuses every second call while calls wait longer than `bound_s`, and have done so for a while (as CoDel, RFC 8289).
 
-    Every second and no more: a refusal costs about a seventh of a call, so that four fifths of the time still go to
+    Every second and no more: a refusal costs about a fifth of a call, so that four fifths of the time still go to
     calls that are served. Who refuses more under more load serves nobody in the end.
     """
 

@@ -8,7 +8,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from gateway.arrival import headers_of, turned_away
+from gateway.arrival import headers_of
 from gateway.errors import GatewayError, RequestError, SlowRequestError, UnavailableError
 from gateway.front import wire
 from gateway.front.deadline import Deadline
@@ -201,7 +201,7 @@ class BoundedConnection(HttpToolsProtocol):
         headers: Headers = [(b"content-type", b"text/plain; charset=utf-8")]
         body = error.message.encode()
         if self.gateway is not None:
-            headers, body = turned_away(error, self.gateway.runtime)
+            headers, body = self.gateway.refusals.answer(error)
         framing = b"content-length: %d\r\n" % len(body) + wire.CLOSE
         self.transport.write(wire.head(error.status, self.preamble(), headers, framing) + body)
         self.leave()

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from gateway.arrival import turned_away
 from gateway.encodings import too_large
 from gateway.errors import ClientGoneError, GatewayError
 from gateway.front import wire
@@ -126,7 +125,7 @@ class Exchange:
         """Refuse at once, without a task."""
         gateway = self._connection.gateway
         assert gateway is not None  # noqa: S101 - an exchange is only made for one
-        headers, body = turned_away(error, gateway.runtime, self.method, self.path, self.headers)
+        headers, body = gateway.refusals.answer(error, self.method, self.path, self.headers)
         self._respond(error.status, headers, body)
 
     # What the pipeline asks for.
