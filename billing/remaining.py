@@ -103,11 +103,18 @@ def standing_of(quotas: Sequence[Quota], viewer: Viewer | None) -> list[Remainin
     }
     rates = [quota for quota in quotas if quota.metric != Quota.Metric.USD]
     left = import_string(settings.BILLING_RATES)(rates) if rates else {}
-    sees_all = viewer is None or viewer.allows("quotas.view")
     return [
-        _remaining(quota, extras.get(quota.pk, 0), windows[quota.pk], balances, left.get(quota.pk), sees_all)
+        _remaining(
+            quota, extras.get(quota.pk, 0), windows[quota.pk], balances, left.get(quota.pk), is_hidden(quota, viewer)
+        )
         for quota in quotas
     ]
+
+
+def is_hidden(quota: Quota, viewer: Viewer | None) -> bool:
+    """Say whether the viewer may know that there is this budget, and no figure of it. Without a viewer nothing is hidden."""
+    company_wide = quota.metric == Quota.Metric.USD and quota.scope_kind in COMPANY_WIDE
+    return company_wide and viewer is not None and not viewer.allows("quotas.view")
 
 
 def window_of(quota: Quota, now: datetime) -> tuple[int, int]:
@@ -123,14 +130,14 @@ def _remaining(
     window: tuple[int, int],
     balances: dict[tuple[str, int], tuple[int, int]],
     left: int | None,
-    sees_all: bool,
+    hidden: bool,
 ) -> Remaining:
     limit, (start, end) = quota.capacity + extra, window
     resets_at = None if end >= UNSET else datetime.fromtimestamp(end, UTC)
     if quota.metric != Quota.Metric.USD:
         spent = None if left is None else max(0, limit - left)
         return Remaining(quota, limit, extra, spent, 0, left, resets_at)
-    if not sees_all and quota.scope_kind in COMPANY_WIDE:
+    if hidden:
         return Remaining(quota, 0, 0, None, 0, None, resets_at, hidden=True)
     settled, leased = balances.get((quota.pk, start), (0, 0))
     return Remaining(quota, limit, extra, settled, leased, max(0, limit - settled), resets_at)

@@ -245,3 +245,15 @@ def test_a_key_is_told_its_limits_what_is_left_and_what_happens_then(
     assert (pair["at_limit"], pair["step_down_model"]) == ("step_down", SMALL)
     assert (gauge["left"], gauge["resets_at"]) == (3, None)
     assert (tokens["scope"], tokens["model"], tokens["left"], tokens["resets_at"]) == ("model", SMALL, 1000, None)
+
+
+def test_editing_what_is_not_the_limit_forgets_no_count(start_gateway: StartGateway, upstream: FakeUpstream) -> None:
+    quotas = [make.quota("requests", "day", 2), make.quota("usd", "month", 10**9), make.quota("concurrent", "total", 1)]
+    gateway = start_gateway(models=models(upstream), quotas=quotas)
+    assert ask(gateway).status_code == 200
+    spent = gateway.money.spent(quotas[1].id)
+    assert spent > 0
+    gateway.reconfigure([replace(quota, step_down_model_id="mod_chat-small") for quota in quotas])
+    left = {one["metric"]: one["left"] for one in gateway.client.get("/v1/key").json()["limits"]}
+    assert (left["requests"], parse_usd(left["usd"]), left["concurrent"]) == (1, 10**9 - spent, 1)
+    assert [ask(gateway).headers["x-atrium-model"] for _ in range(2)] == [LARGE, SMALL]

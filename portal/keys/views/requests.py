@@ -8,6 +8,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from billing.labels import labels
 from billing.models import Quota
+from billing.remaining import is_hidden
 from catalog.connection import connections
 from catalog.models import Model
 from portal.keys.actions.requests import ask, edit, granted_words, wish, withdraw
@@ -17,7 +18,7 @@ from portal.keys.models import KeyRequest
 from portal.keys.prefill import open_limits, read_prefill
 from portal.keys.refusal import Refused
 from portal.keys.rules import in_words, window_words
-from portal.people.access import current_viewer, requires
+from portal.people.access import Viewer, current_viewer, requires
 from portal.people.audit import actor_of
 
 PER_PAGE = 50
@@ -69,14 +70,16 @@ def new(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "asked_for": prefill,
-        "limit": limit_words(prefill.quota) if prefill.quota else "",
-        "limits": [(quota, f"{limit_words(quota)} ({whose})") for quota, whose in limits],
+        "limit": limit_words(prefill.quota, viewer) if prefill.quota else "",
+        "limits": [(quota, f"{limit_words(quota, viewer)} ({whose})") for quota, whose in limits],
         "is_money": prefill.quota is not None and prefill.quota.metric == "usd",
     }
     return render(request, "keys/request_new.html", context, status=422 if form.errors else 200)
 
 
-def limit_words(quota: Quota) -> str:
+def limit_words(quota: Quota, viewer: Viewer) -> str:
+    if is_hidden(quota, viewer):
+        return f"A budget of the whole company, {window_words(quota.window)}"
     words = f"{in_words(quota.metric, quota.capacity)} {window_words(quota.window)}"
     return (
         f"{words} with {labels('model', [quota.model_id]).get(quota.model_id, 'one model')}"

@@ -251,6 +251,9 @@ def test_employees_learn_that_there_is_a_company_budget_and_no_figure_of_it() ->
         assert "A budget in total" in html
         assert "7,777" not in html
         assert "123.00" not in html
+    form = text_of(client_of(ada), f"{reverse('keys-request-new')}?kind=budget&quota={quota.pk}&key={key.pk}")
+    assert "A budget of the whole company, in total" in form
+    assert "7777" not in form.replace(",", "")
     assert "$7,777.00 in total" in text_of(client_of(person_as(Role.FINANCE)), reverse("billing-quota-list"))
 
 
