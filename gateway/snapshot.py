@@ -51,7 +51,7 @@ class DeploymentPolicy:
     first_byte_timeout_s: float = 120.0
     idle_timeout_s: float = 60.0
     total_timeout_s: float = 600.0
-    max_connections: int = 200
+    max_connections: int = 1_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,8 +74,8 @@ def encoding_for(model: str) -> str:
 class TokenCounter:
     """Counts with the rank files that are shipped in `gateway/data/tiktoken`; nothing is downloaded.
 
-    Loading takes about 0.3 s and 50 MB an encoding, so call `warm` at start. Counting runs on `threads` threads;
-    0.3 ms per 1,000 tokens.
+    Loading takes about 0.3 s and 50 MB an encoding, so each is loaded when it is first needed: most providers say what
+    was used. Counting runs on `threads` threads; 0.3 ms per 1,000 tokens.
     """
 
     def __init__(self, threads: int = 2, ranks: Path = RANKS) -> None:
@@ -84,10 +84,10 @@ class TokenCounter:
         self._mutex = threading.Lock()
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="tokens")
 
-    async def warm(self) -> None:
-        """Load both encodings, off the loop: it takes 0.3 s, which no call should wait for."""
-        loop = asyncio.get_running_loop()
-        await asyncio.gather(*(loop.run_in_executor(self._pool, self._encoding, name) for name in _FILES))
+    def check(self) -> None:
+        """Raise RuntimeError where a rank file is missing or was changed: to be known at start, not at the first need."""
+        for name in _FILES:
+            self._file(name)
 
     async def count(self, texts: Iterable[str], encoding: str) -> int:
         """Count the tokens of all `texts` off the event loop."""
@@ -128,12 +128,15 @@ class TokenCounter:
                 self._encodings[name] = found
         return found
 
-    def _load(self, name: str) -> "Encoding":
+    def _file(self, name: str) -> Path:
         file, checksum = _FILES[name]
         path = self._ranks / file
-        # tiktoken would replace a wrong file by a download without a timeout
         if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != checksum:
             raise RuntimeError(f"The rank file {path} is missing or was changed. Restore it from the release.")
+        return path
+
+    def _load(self, name: str) -> "Encoding":
+        self._file(name)  # tiktoken would replace a wrong file by a download without a timeout
         os.environ["TIKTOKEN_CACHE_DIR"] = str(self._ranks)
         import tiktoken
 

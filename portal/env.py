@@ -11,6 +11,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
 
 
+HALTED_AFTER_MS = 5_000
+
+
 class BadEnvironment(ValueError):
     """A variable holds what it cannot mean; the message names the variable and what would do."""
 
@@ -70,6 +73,8 @@ def database(url: str, data_dir: Path) -> dict[str, Any]:
         retries = {"timeout": 5, "reconnect_timeout": 2}
         options["pool"] = {"min_size": 0, "max_size": env_int("DATABASE_POOL_SIZE", 16), **retries}
         options.setdefault("connect_timeout", "5")
+        # A process that is halted amid a transaction must not keep its locks from all others.
+        options.setdefault("options", f"-c idle_in_transaction_session_timeout={HALTED_AFTER_MS}")
         host = options.pop("host", parts.hostname or "")
         return {
             "ENGINE": "django.db.backends.postgresql",

@@ -215,6 +215,7 @@ ORGANISATION_NAME = env_str("ATRIUM_COMPANY", "Your company")
 # Data plane
 GATEWAY_PROCESSES = env_int("GATEWAY_PROCESSES", 1)  # of `manage.py gateway`
 MAX_CONNECTIONS = env_int("MAX_CONNECTIONS", 8_000)
+MAX_PROVIDER_CONNECTIONS = env_int("MAX_PROVIDER_CONNECTIONS", 1_000)
 MAX_CALLS = env_int("MAX_CALLS", 4_000)
 JOURNAL = env_str("JOURNAL", "file")
 JOURNAL_DIR = Path(env_str("JOURNAL_DIR", str(DATA_DIR / "journal")))

@@ -20,6 +20,7 @@ if EMBEDDED_DATABASE:
     DATABASES["default"]["TEST"] = {"NAME": str(environment.data_dir() / "test.sqlite3")}
     _options["init_command"] = _options["init_command"].replace("synchronous=FULL", "synchronous=OFF")
 else:
+    _options.pop("options", None)  # a test may hold its transaction open for as long as it likes
     _options.pop("pool", None)  # a pool keeps connections open, and then the test database cannot be dropped
 
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # noqa: F405 - whitenoise warns about a folder that is not there

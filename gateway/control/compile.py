@@ -2,7 +2,7 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, time
 from typing import TypeVar, cast
@@ -79,9 +79,12 @@ def recompile(old: Snapshot, version: int, changes: Iterable[tuple[str, str]]) -
     return new
 
 
-def key_quotas(key_id: str) -> tuple[QuotaPolicy, ...]:
-    """Compile the quotas of one key."""
-    return tuple(_quotas(Quota.objects.filter(scope_kind=KEY_SCOPE, scope_id=key_id)))
+def key_quotas(key_ids: Collection[str]) -> dict[str, tuple[QuotaPolicy, ...]]:
+    """Compile the quotas of these keys, by key."""
+    found: dict[str, list[QuotaPolicy]] = defaultdict(list)
+    for quota in _quotas(Quota.objects.filter(scope_kind=KEY_SCOPE, scope_id__in=key_ids)):
+        found[quota.scope_id].append(quota)
+    return {key_id: tuple(quotas) for key_id, quotas in found.items()}
 
 
 def _exchanged(old: Mapping[str, Policy], ids: set[str], found: Iterable[Policy]) -> dict[str, Policy]:
@@ -163,7 +166,7 @@ def _deployment(row: Deployment, secrets: dict[str, str | None]) -> policy.Deplo
     return policy.DeploymentPolicy(
         id=row.pk, provider_id=provider.pk, provider=provider.slug, dialect=provider.dialect,
         base_url=base_url.rstrip("/"), upstream_model=row.upstream_model, weight=row.weight, region=provider.region,
-        internal=provider.internal or demo, credential=credential,
+        internal=provider.internal or demo, credential=credential, max_connections=settings.MAX_PROVIDER_CONNECTIONS,
     )  # fmt: skip
 
 

@@ -61,7 +61,7 @@ class ControlPlane:
             lambda: self.runtime.snapshot, Gauges(self), SharedMetrics(settings.METRICS_DIR, self.incarnation)
         )
         tokens = TokenCounter()
-        warming = asyncio.ensure_future(tokens.warm())
+        tokens.check()
         self.runtime = Runtime(
             snapshot=await self._database.run(compile_all),
             key_ring=KeyRing(DatabaseKeys(self._database), settings.KEY_PEPPER, clock.monotonic),
@@ -93,7 +93,6 @@ class ControlPlane:
         ]
         local_rates.offer(self.runtime.rates)
         await self._recovered()
-        await warming
         return self.runtime
 
     async def stop(self) -> None:

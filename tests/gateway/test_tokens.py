@@ -1,6 +1,5 @@
 """Counts equal tiktoken's and OpenAI's published framing; bounds hold for any text."""
 
-import asyncio
 import json
 import socket
 import threading
@@ -27,7 +26,7 @@ from gateway.tokens import (
 @pytest.fixture(scope="module", autouse=True)
 def counter() -> Iterator[TokenCounter]:
     counter = TokenCounter()
-    asyncio.run(counter.warm())
+    counter.check()
     for name in (O200K, CL100K):
         counter.count_now([], name)  # from here on tiktoken itself has both, for comparison
     yield counter

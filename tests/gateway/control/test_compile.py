@@ -17,9 +17,10 @@ from catalog.actions.prices import set_price
 from catalog.actions.providers import change_provider, create_provider, remove_credential, set_credential
 from catalog.models import Model, ModelGrant, Provider
 from gateway.control.compile import compile_all, recompile
-from gateway.control.keys import read_entry
+from gateway.control.keys import read_by_digest
 from gateway.control.refresh import read_news
 from gateway.keyformat import digest
+from gateway.snapshot import KeyEntry
 from portal.keys.actions.keys import mint_key, revoke_key
 from portal.people.actions.people import block_person, invite_person
 from portal.people.actions.teams import change_team, create_team, remove_member, set_member
@@ -151,6 +152,11 @@ def test_no_secret_shows_in_the_repr_of_a_snapshot(world: None) -> None:
     assert "sk-of-acme" not in repr(compile_all())
 
 
+def read_entry(wanted: bytes) -> tuple[KeyEntry | None, int]:
+    found, revision = read_by_digest([wanted])
+    return found.get(wanted), revision
+
+
 @pytest.mark.django_db
 def test_a_personal_key_dies_with_its_persons_place(world: None, settings) -> None:  # type: ignore[no-untyped-def]
     settings.KEY_PEPPER = PEPPER
@@ -175,3 +181,27 @@ def test_a_personal_key_dies_with_its_persons_place(world: None, settings) -> No
     entry, _ = read_entry(found)
     assert entry is not None and entry.status == "revoked", "its holder is told that it was revoked"
     assert read_entry(digest(secret, b"another pepper"))[0] is None
+
+
+@pytest.mark.django_db
+def test_keys_are_read_together_each_with_what_is_its_own(world: None, settings, django_assert_max_num_queries) -> None:  # type: ignore[no-untyped-def]
+    settings.KEY_PEPPER = PEPPER
+    team, secrets = Team.objects.get(slug="search"), []
+    for number in range(5):
+        person = invite_person(actor=ACT, email=f"member{number}@example.com")
+        set_member(actor=ACT, team=team, person=person, role="member")
+        key, secret = mint_key(
+            actor=ACT, owner=person, team=team, name="ci", models=None, expires_at=timezone.now() + timedelta(days=3)
+        )
+        secrets.append(digest(secret, PEPPER))
+        if number == 3:
+            remove_member(actor=ACT, team=team, person=person)
+        if number % 2:
+            set_quota(actor=ACT, scope_kind="key", scope_id=key.pk, metric="requests", window="minute", capacity=number)
+    with django_assert_max_num_queries(7):
+        found, _ = read_by_digest([*secrets, b"unknown"])
+
+    assert list(map(found.__contains__, [*secrets, b"unknown"])) == [True] * 5 + [False]
+    entries = [found[secret] for secret in secrets]
+    assert [entry.owner_active for entry in entries] == [True, True, True, False, True]
+    assert [[quota.capacity for quota in entry.quotas] for entry in entries] == [[], [1], [], [3], []]

@@ -11,7 +11,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from gateway import keyformat
-from gateway.control.keys import read_entry
+from gateway.control.keys import read_by_digest
+from gateway.snapshot import KeyEntry
 from portal.keys.actions.rotation import ask_rotation, claim_secret, secret_first_used
 from portal.keys.models import Key, KeySecret, Notice
 from portal.keys.refusal import Refused
@@ -43,6 +44,11 @@ def fresh(person: User) -> Client:
     session[FRESH_KEY] = int(time.time())
     session.save()
     return client
+
+
+def read_entry(wanted: bytes) -> tuple[KeyEntry | None, int]:
+    found, revision = read_by_digest([wanted])
+    return found.get(wanted), revision
 
 
 def works(secret: str) -> bool:
