@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
-from billing.actions.quotas import add_extra, end_extra, remove_quota, set_quota
+from billing.actions.quotas import add_extra, end_extra, remove_quota, set_quota, team_of
 from billing.authority import may_change_each, may_remove
 from billing.forms.quotas import AmountForm, ExtraForm, QuotaForm
 from billing.labels import labels
@@ -18,7 +18,7 @@ from billing.models import Quota, QuotaExtra
 from billing.quota_rules import QuotaError
 from billing.remaining import standing_of
 from billing.standing import named
-from catalog.models import Model
+from catalog.models import Model, TeamModel
 from portal.people.access import current_viewer, requires
 from portal.people.audit import actor_of
 from portal.people.models import Application, Team, User
@@ -76,6 +76,7 @@ def quota_edit(request: HttpRequest, quota_id: str) -> HttpResponse:
         "standing": named(standing_of([quota], viewer), viewer)[0],
         "manages": manages,
         "may_remove": may_remove(viewer, quota),
+        "in_vain": steps_in_vain(quota),
     }
     return render(request, "billing/quota_edit.html", context, status=422 if form.errors else 200)
 
@@ -116,6 +117,14 @@ def extra_end(request: HttpRequest, extra_id: str) -> HttpResponse:
         messages.success(request, "The extra has ended.")
         return redirect("billing-quota-edit", quota_id=extra.quota_id)
     return render(request, "billing/quota_extra_end.html", {"extra": extra})
+
+
+def steps_in_vain(quota: Quota) -> bool:
+    """Say whether calls would go on with a model that the scope's team may not use, so that they are refused all the same."""
+    team_id = team_of(quota)
+    if not team_id or not quota.step_down_model_id:
+        return False
+    return not TeamModel.objects.filter(team_id=team_id, model_id=quota.step_down_model_id).exists()
 
 
 def own_or_404(request: HttpRequest, quota_id: str) -> Quota:

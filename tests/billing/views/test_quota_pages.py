@@ -13,7 +13,7 @@ from billing.models import Balance, Quota, QuotaExtra
 from portal.people.models import AuditEvent
 from portal.people.permissions import Role
 from tests.factories.billing import QuotaFactory
-from tests.factories.catalog import ModelFactory, ServedModelFactory
+from tests.factories.catalog import ModelFactory, ServedModelFactory, TeamModelFactory
 from tests.factories.keys import member_of, minted, team_with
 from tests.factories.people import ApplicationFactory, MembershipFactory, TeamFactory, UserFactory, person_as
 
@@ -204,6 +204,9 @@ def test_what_happens_at_the_end_is_set_and_shown_and_moves_nothing(finance: Cli
     assert (again.pk, again.capacity, again.step_down_model_id) == (quota.pk, 50 * USD, cheap.pk)
     assert Balance.objects.get() == balance
     assert "goes on with Chat tiny" in text_of(finance, reverse("billing-quota-list"))
+    assert "The team may not use Chat tiny" in text_of(finance, edit)
+    TeamModelFactory(team=team, model=cheap)
+    assert "may not use" not in text_of(finance, edit)
     assert ">refused<" not in text_of(finance, reverse("billing-quota-list"))
     for notify, words in (
         ("half", "whole numbers with commas"),
