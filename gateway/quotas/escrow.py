@@ -6,8 +6,9 @@ long as the slice suffices nobody is asked.
 """
 
 import heapq
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 from gateway.quotas.interface import Remaining
@@ -21,7 +22,8 @@ SPARE_CALLS = 20  # a slice is topped up for about this many calls of the same s
 USE_S = 1.0  # or for what was used in this long
 WANTED_S = 2.0  # how long a store remembers that somebody was not served
 PLACE_S = 1.0  # a place may become free at any time: say "in a second"
-_LATE_S = 60  # a lapsed slice is kept this long after its window, for what is given back late
+_LATE_S = 2  # a lapsed slice is kept this long after its window, should the clock go back a little
+_AT_ONCE = 500  # slices looked at in one step of the event loop
 
 
 class Ask(NamedTuple):
@@ -110,6 +112,7 @@ class Escrow:
         self._lapses = lapses
         self._current: dict[str, Slice] = {}  # by quota
         self._ends: list[tuple[int, Slot]] = []
+        self._round: Iterator[Slice] | None = None
         self.slices: dict[Slot, Slice] = {}
         self.thin: set[Slot] = set()  # soon dry: to be topped up
         self.owed: dict[Slot, int] = {}  # lowered here, and not yet in the store
@@ -172,20 +175,33 @@ class Escrow:
         """Return the slices of `slots` that have something free."""
         return [part for slot in slots if (part := self.slices.get(slot)) is not None and part.free > 0]
 
-    def tidy(self, at: float, idle_s: float) -> None:
-        """Let go of what lies idle: all that is free of slices that nothing was taken of for `idle_s`, and of the others
-        what calls gave back beyond recent use. Forgets slices that hold nothing. `at` is monotonic.
+    def tidy(self, at: float, idle_s: float) -> bool:
+        """Go on with the round through all slices, and let go of what lies idle; returns whether the round is done.
+
+        That is all that is free of slices that nothing was taken of for `idle_s`, and of the others what calls gave back
+        beyond recent use. Slices that hold nothing are forgotten. `at` is monotonic.
         """
-        for part in tuple(self.slices.values()):
-            used = part.taken - part.taken_then
-            if used:
-                part.taken_then, part.granted_at, part.idle_since = part.taken, at, at
-            if at - part.idle_since >= idle_s:
-                self.lower([part])
-                if part.leased == 0 and part.reserved == 0 and part.slot not in self.owed:
-                    self._drop(part)
-            elif part.free > 2 * max(used, part.lot):
-                self.lower([part], keep=max(used, part.lot))
+        if self._round is None:
+            self._round = iter(tuple(self.slices.values()))
+        batch = list(islice(self._round, _AT_ONCE))
+        for part in batch:
+            if self.slices.get(part.slot) is part:
+                self._tidy(part, at, idle_s)
+        if len(batch) == _AT_ONCE:
+            return False
+        self._round = None
+        return True
+
+    def _tidy(self, part: Slice, at: float, idle_s: float) -> None:
+        used = part.taken - part.taken_then
+        if used:
+            part.taken_then, part.granted_at, part.idle_since = part.taken, at, at
+        if at - part.idle_since >= idle_s:
+            self.lower([part])
+            if part.leased == 0 and part.reserved == 0 and part.slot not in self.owed:
+                self._drop(part)
+        elif part.free > 2 * max(used, part.lot):
+            self.lower([part], keep=max(used, part.lot))
 
     def forget(self, now: float) -> None:
         """Let slices of ended windows lapse."""

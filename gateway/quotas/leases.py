@@ -243,9 +243,8 @@ class Leaseholder:
             try:
                 self._wanted = await self._authority.wanted()
                 parts = self._escrow.wanted(self._wanted)
-                if time() >= look_at:
+                if time() >= look_at and self._escrow.tidy(time(), IDLE_S):
                     look_at = time() + LOOK_S
-                    self._escrow.tidy(time(), IDLE_S)
                 await self.give_back(parts)
             except StoreUnavailable:
                 self._wanted = ()

@@ -11,7 +11,7 @@ from gateway.snapshot import QuotaPolicy
 class MemoryRateStore:
     """An exact `RateStore` of one process. It fails neither open nor closed: it cannot fail.
 
-    A window is forgotten a minute after it ended, so memory is bounded by the quotas in use.
+    A window is forgotten once it has ended, so memory is bounded by the quotas in use.
     """
 
     def __init__(self) -> None:
