@@ -98,7 +98,10 @@ class FastLane(BoundedConnection):
             return
         self._receiving = self._in_body = False
         self._unheard = 0
-        self._deadline.clear()
+        if self._turn is None:
+            self.rest()  # it was answered before it was complete
+        else:
+            self._deadline.clear()
         cycle: Any = self.cycle
         if not isinstance(cycle, Exchange):
             super().on_message_complete()

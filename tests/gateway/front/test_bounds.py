@@ -110,6 +110,23 @@ def test_an_idle_connection_is_closed_and_a_busy_one_is_not(
         assert wire.closed()
 
 
+def test_who_was_answered_before_its_body_came_is_not_forgotten(start_gateway: StartGateway) -> None:
+    gateway = start_gateway(limits=Limits(keep_alive_s=0.1))
+    with Wire(gateway) as wire:
+        start = head(gateway, "POST", "/elsewhere", "content-length: 100000")  # by ASGI, which answers at the head
+        assert wire.send(start).answer().status == 404
+        assert wire.send(b" " * 100_000).closed()
+
+
+def test_many_slow_clients_are_closed_and_others_served_meanwhile(start_gateway: StartGateway) -> None:
+    gateway = start_gateway(limits=Limits(head_s=1.0))
+    with ExitStack() as stack:
+        slow = [stack.enter_context(Wire(gateway)).send(b"POST /v1/chat/comp") for _ in range(300)]
+        normal = stack.enter_context(Wire(gateway))
+        assert [normal.send(chat(gateway)).answer().status for _ in range(50)] == [200] * 50
+        assert {wire.answer().status for wire in slow} == {408}
+
+
 def test_a_client_that_does_not_read_holds_little_and_is_let_go(
     start_gateway: StartGateway, upstream: FakeUpstream
 ) -> None:

@@ -48,6 +48,16 @@ def test_pipelined_requests_are_answered_in_order(gateway: LiveGateway) -> None:
     assert json.loads(second.body)["usage"]["prompt_tokens"] == 12
 
 
+def test_paths_of_both_lanes_follow_each_other(gateway: LiveGateway) -> None:
+    elsewhere = head(gateway, "GET", "/elsewhere")  # goes to ASGI, where nothing but the gateway is
+    models, call = head(gateway, *MODELS), chat(gateway)
+    with Wire(gateway) as wire:
+        wire.send(elsewhere + models + elsewhere + call + elsewhere)
+        assert [wire.answer().status for _ in range(5)] == [404, 200, 404, 200, 404]
+        for request, status in ((models, 200), (elsewhere, 404), (call, 200)):
+            assert wire.send(request).answer().status == status
+
+
 def test_pipelining_has_a_limit(gateway: LiveGateway) -> None:
     with Wire(gateway) as wire:
         wire.send(chat(gateway, messages=says("fake:delay=0.1")) + head(gateway, *MODELS) * 30)
