@@ -79,7 +79,7 @@ class Connection(asyncio.Protocol):
             if end < 0:
                 self._head = data
                 return
-            self._start(data[:end])
+            self._start(data[:end], data[end + 4 : end + 304])
             data = data[end + 4 :]
             if not data and self._left != 0:
                 return
@@ -95,10 +95,10 @@ class Connection(asyncio.Protocol):
             if self._left <= 0:
                 self._end()
 
-    def _start(self, head: bytes) -> None:
+    def _start(self, head: bytes, beginning: bytes) -> None:
         self.head_seen = True
         if not head.startswith(b"HTTP/1.1 200"):
-            self._fail(Wrong(head.decode("latin-1").partition("\r\n")[0]))
+            self._fail(Wrong((head.partition(b"\r\n")[0] + b" " + beginning).decode("latin-1")))
         lower = head.lower()
         start = lower.find(b"\r\ncontent-length:")
         self._chunked = start < 0

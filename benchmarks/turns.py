@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from benchmarks import figures, load
-from benchmarks.figures import FIGURES, MS, Duration, Subject
+from benchmarks.figures import FIGURES, MS, Duration, Numbers, Subject
 from benchmarks.gateways.atrium import Fleet, Production
 from benchmarks.gateways.base import Gateway, Missing
 from benchmarks.keyfill import fill
@@ -33,7 +33,7 @@ class Turn:
         """Measure one figure. What goes wrong is written down, and not tried again."""
         if name in results.failed.get(self.gateway.name, {}):
             return
-        with self._noting(name, results), self.awake(duration):
+        with noting(self.gateway.name, name, results), self.awake(duration):
             results.add(self.gateway.name, name, FIGURES[name](self.subject, duration))
 
     def scale(self, results: Results, duration: Duration) -> None:
@@ -41,27 +41,16 @@ class Turn:
         one = results.rounds.get(ATRIUM, {}).get(("chat", "per_s"))
         if not self.fleet or not one:
             return
-        with self._noting("two", results), self.awake(duration):
+        with noting(self.gateway.name, "two", results), self.awake(duration):
             numbers = figures.chat(self.subject, duration)
             results.add(ATRIUM, "two", {"cpu_us": numbers["cpu_us"], "scale": 2 * numbers["per_s"] / one[-1]})
 
     def end(self, results: Results) -> None:
         """Note its memory and stop it."""
         if not self.fleet:
-            with self._noting("memory", results), self.awake(Duration(1.0)):
+            with noting(self.gateway.name, "memory", results), self.awake(Duration(1.0)):
                 results.add(self.gateway.name, "memory", {"after_mb": self.gateway.running.memory_mb()})
         self.gateway.stop()
-
-    @contextmanager
-    def _noting(self, name: str, results: Results) -> Iterator[None]:
-        began = time.monotonic()
-        try:
-            yield
-        except (ExceptionGroup, Wrong, AssertionError, OSError, RuntimeError) as error:
-            results.failed.setdefault(self.gateway.name, {})[name] = _reason(error)
-            print(f"  {self.gateway.name} failed: {_reason(error)}", flush=True)
-        else:
-            print(f"  {self.gateway.name} ({time.monotonic() - began:.0f} s)", flush=True)
 
     @contextmanager
     def awake(self, duration: Duration) -> Iterator[None]:
@@ -117,26 +106,43 @@ def measure_keys(turns: Sequence[Turn], results: Results, duration: Duration) ->
     if not isinstance(gateway, Production):
         return
     print("500,000 keys", flush=True)
+    with noting(ATRIUM, "keys", results):
+        results.add(ATRIUM, "keys", _with_keys(gateway, duration))
+
+
+def _with_keys(gateway: Production, duration: Duration) -> Numbers:
     secrets = fill(gateway.database_url, SECRETS["ATRIUM_PEPPER"])
     gateway.start()
-    usual, target = gateway.key, gateway.target()
-    requests = []
+    usual, target, requests = gateway.key, gateway.target(), list[bytes]()
     for gateway.key in secrets:
         requests.append(gateway.request())
     gateway.key = usual
     subject = figures.subject_of(gateway)
     cold = figures.run(subject, load.counted(target, requests, figures.PARALLEL))
     warm = figures.run(subject, load.closed(target, requests, figures.PARALLEL, duration.busy))
-    numbers = {
+    memory_mb = gateway.running.memory_mb()
+    gateway.stop()
+    return {
         "cold_per_s": cold.load.rate,
         "cold_p99_ms": quantile(cold.load.latencies, 0.99) * MS,
         "cold_cpu_us": cold.each_us()["cpu_us"],
         "warm_per_s": warm.load.rate,
         "warm_cpu_us": warm.each_us()["cpu_us"],
-        "memory_mb": gateway.running.memory_mb(),
+        "memory_mb": memory_mb,
     }
-    results.add(ATRIUM, "keys", numbers)
-    gateway.stop()
+
+
+@contextmanager
+def noting(gateway: str, name: str, results: Results) -> Iterator[None]:
+    """Write down what goes wrong in the block, and go on after it."""
+    began = time.monotonic()
+    try:
+        yield
+    except (ExceptionGroup, Wrong, AssertionError, OSError, RuntimeError) as error:
+        results.failed.setdefault(gateway, {})[name] = _reason(error)
+        print(f"  {gateway} failed: {_reason(error)}", flush=True)
+    else:
+        print(f"  {gateway} ({time.monotonic() - began:.0f} s)", flush=True)
 
 
 def _reason(error: BaseException) -> str:
