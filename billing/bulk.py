@@ -60,7 +60,7 @@ def _copy(attempts: Iterable[Attempt]) -> set[Name]:
         cursor.execute("SELECT to_regclass(%s)", [f"pg_temp.{STAGING}"])
         if cursor.fetchone()[0] is None:
             cursor.execute(f"CREATE TEMPORARY TABLE {STAGING} (LIKE {TABLE}) ON COMMIT DELETE ROWS")
-        with cursor.copy(f"COPY {STAGING} ({_LIST}) FROM STDIN") as copy:
+        with connection.wrap_database_errors, cursor.copy(f"COPY {STAGING} ({_LIST}) FROM STDIN") as copy:
             for row in _rows(attempts):
                 copy.write_row(row)
         cursor.execute(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
+from django.db import DataError
 
 from billing import bulk, escrow
 from billing.bulk import Attempt, Name
@@ -64,13 +65,11 @@ class Drain:
         attempts, offset = self._pair(records, still_open)
         after = _place_after(place, still_open, offset)
         try:
-            done = ingest(self.reader.incarnation, attempts, place, after)
+            self._move(attempts, place, after)
         except BaseException:
             self._place = None  # it may be committed all the same: ask the database where it stands
             raise
         self._open, self.offset, self._place = still_open, offset, after
-        self.heard(done)
-        mark_keys_used(done.inserted)
         self.reader.discard(int(after.position))
         return len(records)
 
@@ -85,6 +84,21 @@ class Drain:
             log.warning(
                 "journal %s: %d attempts had no end and are charged as estimated", self.reader.incarnation, len(lost)
             )
+
+    def _move(self, attempts: dict[Name, Attempt], before: Place, after: Place) -> None:
+        """Ingest a batch. One event that the database does not take must not hold up all others: it is left out."""
+        try:
+            done = ingest(self.reader.incarnation, attempts, before, after)
+        except DataError as error:
+            if len(attempts) > 1:
+                for name, attempt in attempts.items():
+                    self._move({name: attempt}, before, before)
+            else:
+                self.alarms += 1
+                log.error("usage is lost: the database refuses the event of %s: %s", list(attempts), error)
+            done = ingest(self.reader.incarnation, {}, before, after)
+        self.heard(done)
+        mark_keys_used(done.inserted)
 
     def _started(self) -> Place:
         if self._place is None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, DataError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pytest import MonkeyPatch
@@ -260,6 +260,27 @@ def test_a_commit_that_was_done_and_not_heard_of_is_found(
     drain.step()
     assert dict(UsageEvent.objects.values_list("request_id", "cost_nano_usd")) == {"req_1": 120, "req_2": 120}
     assert Balance.objects.get().settled == 120
+
+
+@pytest.mark.django_db
+def test_an_event_that_the_database_refuses_holds_up_no_other(
+    journal: JournalWriter, tmp_path: Path, monkeypatch: MonkeyPatch
+) -> None:
+    for number in range(5):
+        journal.append(opened(number), closed(number))
+    working = drain_module.ingest
+
+    def refusing(incarnation: str, attempts: dict[Any, Any], *args: Any, **kwargs: Any) -> Any:
+        if ("req_2", 1) in attempts:
+            raise DataError("value too long")
+        return working(incarnation, attempts, *args, **kwargs)
+
+    monkeypatch.setattr(drain_module, "ingest", refusing)
+    drain = drained(tmp_path)
+    assert drain.step() == 10
+    assert sorted(UsageEvent.objects.values_list("request_id", flat=True)) == ["req_0", "req_1", "req_3", "req_4"]
+    assert drain.alarms == 1
+    assert drain.step() == 0
 
 
 @pytest.mark.django_db
