@@ -116,6 +116,8 @@ def table(results: Results) -> str:
 def ratios(results: Results) -> str:
     """Return Atrium against each other gateway, as a markdown table; above 1 Atrium is better."""
     others = [name for name in results.versions if name != ATRIUM and name in results.rounds]
+    if not others:
+        return ""
     lines = ["| Atrium is better by × | " + " | ".join(others) + " |", "|---|" + "---:|" * len(others)]
     for row in ROWS:
         own = row.value(results, ATRIUM)
