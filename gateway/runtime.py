@@ -95,10 +95,10 @@ class Limits:
     max_target_bytes: int = 8 << 10
     max_headers: int = 128
     max_lag_s: float = 0.05  # calls that wait longer for their first step show that the process is overloaded
-    head_s: float = 10.0  # from accept or a request's first byte to the end of its head
+    head_s: float = 8.0  # from accept or a request's first byte to the end of its head
     keep_alive_s: float = 75.0  # longer than a load balancer keeps a connection, so that it is not us who close first
     body_idle_s: float = 10.0  # between two pieces of a request's body
-    body_min_bytes_s: int = 4_096  # over the whole of it
+    body_min_bytes_s: int = 4_096  # what a request must have gained for each second beyond `head_s`
     write_timeout_s: float = 60.0  # a client that does not read
     disconnect_after_s: float = 0.25  # how long a call waits upstream before we listen for a hang-up
     stale_max_s: float = 120.0  # how old the snapshot and the ring may grow

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gateway.asgi import GatewayApp
 
 LEAVES_WITHIN_S = 5.0  # who was answered before all was sent may take so long to notice
+SLOW_LEAVES_WITHIN_S = 1.0  # who had time enough already
 VERSIONS = ("1.1", "1.0")
 
 
@@ -44,6 +45,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._suspect = False  # the head may be longer than allowed
         self._offer = False  # of another protocol than HTTP/1.1
         self._deaf = False  # nothing more is read
+        self._slow = False  # given up because it did not get on
         self._leaving = False  # answered, and closed as soon as the client has noticed
         self._fault: GatewayError | None = None  # to be answered after what came before
         self._unread = 0  # bytes that the client had not taken when we last looked
@@ -158,14 +160,14 @@ class BoundedConnection(HttpToolsProtocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.flow.resume_reading()
-        self._deadline.within(LEAVES_WITHIN_S)
+        self._deadline.within(SLOW_LEAVES_WITHIN_S if self._slow else LEAVES_WITHIN_S)
 
     def _due(self) -> float:
         """Return when the request that is being received is late, in the loop's time."""
         limits = self._limits
         if not self._in_body:
             return self._began + limits.head_s
-        slowest = self._began + limits.head_s + limits.body_idle_s + self._received / limits.body_min_bytes_s
+        slowest = self._began + limits.head_s + self._received / limits.body_min_bytes_s
         return min(self.loop.time() + limits.body_idle_s, slowest)
 
     def _late(self) -> None:
@@ -175,6 +177,7 @@ class BoundedConnection(HttpToolsProtocol):
             self._began = self.loop.time()  # it is we who do not read
             self._deadline.within(self._limits.body_idle_s)
         else:
+            self._slow = True
             self._fail(SlowRequestError("The request did not arrive in time. Check the connection and send it again."))
 
     def _out(self) -> None:
