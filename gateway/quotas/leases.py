@@ -117,7 +117,9 @@ class Leaseholder:
         """Say what cannot fit, as far as the store said within a second: calls that step down come here each time."""
         for quota, need in asks:
             part = self._escrow.slice_of(quota, now)
-            if self._is_hopeless(part, need) and (not self._patient or at - part.refused_at < SURE_S):
+            # while a trip is under way, what this process promised holds claims that may be undone
+            known = at - part.refused_at < SURE_S if self._patient else self._worker is None
+            if known and self._is_hopeless(part, need):
                 return part.remaining(now)
         return None
 

@@ -133,6 +133,22 @@ async def test_a_slice_is_topped_up_while_nobody_waits(store: RedisRateStore) ->
     assert store.leases().waits == 1
 
 
+async def test_who_is_about_to_be_refused_takes_no_room_from_others(own_redis: OwnRedis) -> None:
+    store = RedisRateStore(own_redis.url, timeout_s=5)
+    wide, tight = quota("wide", capacity=10), quota("tight", capacity=1)
+    await store.peek([wide, tight], NOW)
+    own_redis.pause()
+    calls = [asyncio.create_task(store.take([(wide, 1), (tight, 1)], NOW)) for _ in range(20)]
+    await until(lambda: next(part.reserved for part in store.leases().slices if part.quota is wide) == 20)
+    other = asyncio.create_task(store.take([(wide, 9)], NOW))
+    await asyncio.sleep(0.05)
+    assert not other.done()
+    own_redis.resume()
+    assert isinstance(await other, list)
+    assert sum(isinstance(answer, list) for answer in await asyncio.gather(*calls)) == 1
+    await store.aclose()
+
+
 async def test_a_caller_who_goes_away_leaves_nothing_taken(fresh_redis: str) -> None:
     stores = [RedisRateStore(fresh_redis, prefix="gone", timeout_s=5) for _ in range(2)]
     await stores[0].take([(places, 8)], NOW)
