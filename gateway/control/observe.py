@@ -11,7 +11,7 @@ import msgspec
 
 from gateway.metrics import table
 from gateway.metrics.calls import CallCounts
-from gateway.metrics.shared import SharedMetrics
+from gateway.metrics.folder import SharedMetrics
 from gateway.metrics.values import Values, exposition
 from gateway.snapshot import Snapshot
 from gateway.types import CallLine

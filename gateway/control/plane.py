@@ -27,7 +27,7 @@ from gateway.control.refresh import Refresher
 from gateway.http.client import HttpUpstream
 from gateway.ids import new_id
 from gateway.keyring import KeyRing
-from gateway.metrics.shared import SharedMetrics
+from gateway.metrics.folder import SharedMetrics
 from gateway.quotas.interface import RateStore
 from gateway.runtime import Limits, Runtime, SystemClock
 from gateway.stores.memory import MemoryRateStore
@@ -49,6 +49,7 @@ class ControlPlane:
         self._feed_database = DatabaseThread("gateway-feed")  # its own, so that nothing delays a revocation
         self._drain_database = DatabaseThread("gateway-drain")
         self._tasks: list[asyncio.Task[None]] = []
+        self._dead: list[str] = []  # loops that ended by a defect
 
     async def start(self) -> Runtime:
         """Compile the snapshot, open the journal, start the loops, and give the recovery of dead processes a moment."""
@@ -84,6 +85,8 @@ class ControlPlane:
 
         def heard(done: Ingested) -> None:
             loop.call_soon_threadsafe(self.money.settled, done.settled, done.shrunk)
+            if done.doubted:
+                loop.call_soon_threadsafe(self.money.doubt)
 
         self.drain = Drain(self.journals.reader(), heard)
         self.draining = Draining(self.journal, self.drain, self.journals, self._drain_database, self.money.settling)
@@ -125,7 +128,7 @@ class ControlPlane:
             "journal_alarms": self.drain.alarms,
             "rates_degraded": bool(getattr(self.runtime.rates, "degraded", False)),
             "problems": self._problems(age),
-            "ready": age < settings.STALE_MAX_S and not self.runtime.closing and not self.journal.refusal,
+            "ready": age < settings.STALE_MAX_S and not (self.runtime.closing or self.journal.refusal or self._dead),
         }
 
     def _problems(self, age_s: float) -> list[str]:
@@ -137,6 +140,9 @@ class ControlPlane:
             )
         if getattr(self.runtime.rates, "degraded", False):
             found.append("Redis is away: each process counts rates against a share of their limits.")
+        if self.refresher.failed:
+            found.append("Changes cannot be taken over: calls go on under the policies from before. The log says why.")
+        found += [f"The loop {name} has ended by a defect: restart this process." for name in self._dead]
         if self.runtime.closing:
             found.append("The process is stopping.")
         return found
@@ -146,7 +152,17 @@ class ControlPlane:
             await asyncio.wait_for(self.draining.swept.wait(), RECOVER_FIRST_S)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        return asyncio.get_running_loop().create_task(work)
+        task = asyncio.get_running_loop().create_task(work, name=work.__qualname__)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A loop ends when it is cancelled, and never else: without it this process must get no calls."""
+        if not task.cancelled():
+            self._dead.append(task.get_name())
+            log.critical(
+                "the loop %s of this gateway has ended: restart it", task.get_name(), exc_info=task.exception()
+            )
 
 
 def _journals(incarnation: str) -> Journals:

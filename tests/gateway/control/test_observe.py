@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from gateway.control.observe import BATCH, Observing
-from gateway.metrics.shared import SharedMetrics
+from gateway.metrics.folder import SharedMetrics
 from gateway.types import CallLine
 from tests.factories import gateway as make
 

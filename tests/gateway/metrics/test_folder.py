@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.metrics import shared, table
-from gateway.metrics.shared import FOLD_S, SharedMetrics
+from gateway.metrics import folder, table
+from gateway.metrics.folder import FOLD_S, SharedMetrics
 from gateway.metrics.values import Values
 
 
@@ -76,7 +76,7 @@ def test_a_fold_that_was_broken_off_counts_once(tmp_path: Path, monkeypatch: pyt
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(shared.Path, "unlink", killed)
+        patch.setattr(folder.Path, "unlink", killed)
         with pytest.raises(KeyboardInterrupt):
             living.read(counts(0))
     for _ in range(3):
