@@ -1,6 +1,7 @@
 """What a run stands on: a folder, ports, the fake provider with its authority, and stores when they are asked for."""
 
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,7 @@ class World:
     """All of it; gone when the block ends."""
 
     def __enter__(self) -> Self:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends this ends what it started, too
         self._folder = Path(tempfile.mkdtemp(prefix="atrium-bench-"))
         self._folder.chmod(0o755)  # nginx and PostgreSQL run as others
         self._ports = free_ports(24_000)
