@@ -249,4 +249,5 @@ def test_a_team_shows_its_models_and_what_is_left_of_its_budget() -> None:
     page = text(signed_in(person_as(Role.EMPLOYEE, team=team)).get(reverse("people-team-detail", args=[team.pk])))
     assert "Chat Small" in page
     assert "Chat Large" not in page
-    assert "$0.00 of $50.00 spent" in page
+    assert "$50.00 per month" in page
+    assert 'title="50.00 USD">$50.00' in page  # what is left
