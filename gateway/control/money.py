@@ -82,6 +82,10 @@ class LedgerMoney:
                 part.elsewhere += cost
                 part.settled += cost
 
+    def doubt(self) -> None:
+        """Hear that nobody knows what we hold: the ledger is asked before anything else is asked of it."""
+        self._ledger.doubt()
+
     def recall(self, quota_ids: set[str]) -> None:
         """Give back what is free of quotas that were edited, so that a lowered limit holds at once."""
         self._holder.recall(quota_ids)
@@ -102,12 +106,12 @@ class Ledger:
     async def lease(self, bids: Sequence[Sequence[Ask]]) -> tuple[list[Ask | None], dict[Slot, Standing]]:
         """See `Authority.lease`."""
         await self._make_sure()
-        return await self._write(ledger.lease, self._incarnation, bids)
+        return await self._surely(ledger.lease, self._incarnation, bids)
 
     async def give_back(self, amounts: dict[Slot, int]) -> None:
         """See `Authority.give_back`."""
         if not await self._make_sure():
-            await self._write(ledger.give_back, self._incarnation, amounts)
+            await self._surely(ledger.give_back, self._incarnation, amounts)
 
     async def wanted(self) -> Collection[Slot]:
         """See `Authority.wanted`."""
@@ -124,22 +128,27 @@ class Ledger:
         except DatabaseError as error:
             raise StoreUnavailable("the ledger of budgets") from error
 
-    async def _write(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def doubt(self) -> None:
+        """Take what we think we hold as not known."""
         self._unsure = True
-        done = await self.run(function, *args, **kwargs)
-        self._unsure = False
-        return done
+
+    async def _surely(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return await self.run(function, *args, **kwargs)
+        except BaseException:
+            self._unsure = True
+            raise
 
     async def _make_sure(self) -> bool:
         """After a doubt learn from the ledger what we hold: exact while nothing is settled. What is free goes back."""
         if not self._unsure:
             return False
         async with self.settling:
-            held = await self.run(ledger.held_by, self._incarnation)
+            self._unsure = False
+            held = await self._surely(ledger.held_by, self._incarnation)
             parts = self._escrow.slices
             for slot, part in parts.items():
                 part.leased = held.get(slot, 0)
             self._escrow.owed.clear()
             self._escrow.lower(parts.values())
-            self._unsure = False
         return True
