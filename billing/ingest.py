@@ -27,6 +27,7 @@ class Ingested:
     inserted: Collection[Attempt]
     settled: Mapping[escrow.Slot, int]
     shrunk: Mapping[escrow.Slot, int]
+    doubted: bool = False  # nobody saw by how much leases shrank: the ledger has to be asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def ingest(
         fresh = [attempt for name, attempt in attempts.items() if name not in known] if known else attempts.values()
         hours = {opened.at_ms // HOUR_MS for opened, _ in fresh}
         DirtyHour.objects.bulk_create([DirtyHour(hour=_hour(number)) for number in sorted(hours)])
-        costs = _costs(fresh)
+        costs = costs_of(fresh)
         shrunk = escrow.settle(incarnation, costs) if costs else {}
         changed = {"position": after.position, "updated_at": timezone.now(), "finished": finished}
         if after.carried != before.carried:
@@ -82,7 +83,8 @@ def _hour(number: int) -> datetime:
     return datetime.fromtimestamp(number * HOUR_MS / 1000, UTC)
 
 
-def _costs(attempts: Iterable[Attempt]) -> dict[escrow.Slot, int]:
+def costs_of(attempts: Iterable[Attempt]) -> dict[escrow.Slot, int]:
+    """Return what attempts cost each balance that they were reserved from."""
     costs: dict[escrow.Slot, int] = {}
     for opened, closed in attempts:
         if closed.cost_nano_usd:

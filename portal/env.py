@@ -12,6 +12,8 @@ TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
 
 
 HALTED_AFTER_MS = 5_000
+# A server that vanished without a word is noticed within seconds, not after TCP's quarter of an hour.
+VANISHED = {"tcp_user_timeout": "3000", "keepalives_idle": "2", "keepalives_interval": "1", "keepalives_count": "3"}
 
 
 class BadEnvironment(ValueError):
@@ -73,6 +75,8 @@ def database(url: str, data_dir: Path) -> dict[str, Any]:
         retries = {"timeout": 5, "reconnect_timeout": 2}
         options["pool"] = {"min_size": 0, "max_size": env_int("DATABASE_POOL_SIZE", 16), **retries}
         options.setdefault("connect_timeout", "5")
+        for name, value in VANISHED.items():
+            options.setdefault(name, value)
         # A process that is halted amid a transaction must not keep its locks from all others.
         options.setdefault("options", f"-c idle_in_transaction_session_timeout={HALTED_AFTER_MS}")
         host = options.pop("host", parts.hostname or "")

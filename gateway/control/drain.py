@@ -10,7 +10,8 @@ from django.db import DataError
 
 from billing import bulk, escrow
 from billing.bulk import Attempt, Name
-from billing.ingest import Ingested, Place, ingest, place_of, recovered
+from billing.ingest import Ingested, Place, costs_of, ingest, place_of, recovered
+from billing.models import UsageEvent
 from gateway.journal.frames import JournalDamagedError
 from gateway.journal.records import Opened, Record
 from portal.keys.models import Key
@@ -54,6 +55,8 @@ class Drain:
     offset: int = 0
     _open: StillOpen = field(default_factory=dict)
     _place: Place | None = None
+    _heard: int = 0  # up to where `heard` was told what ended
+    _doubt: dict[Name, Attempt] = field(default_factory=dict)  # of a commit that nobody answered
 
     def step(self) -> int:
         """Move up to a batch of entries; returns how many were read. Raises DatabaseError, and is then simply called again."""
@@ -68,7 +71,10 @@ class Drain:
             self._move(attempts, place, after)
         except BaseException:
             self._place = None  # it may be committed all the same: ask the database where it stands
+            ended = {(record.request_id, record.attempt) for record, at in records if at > self._heard}
+            self._doubt |= {name: attempt for name, attempt in attempts.items() if name in ended}
             raise
+        self._heard = max(self._heard, offset)
         self._open, self.offset, self._place = still_open, offset, after
         self.reader.discard(int(after.position))
         return len(records)
@@ -78,7 +84,9 @@ class Drain:
         while self.step():
             pass
         lost = {name: (opened, recovered(opened)) for name, (opened, _) in self._open.items()}
-        ingest(self.reader.incarnation, lost, self._started(), Place(str(self.offset)), finished=True)
+        end = Place(str(self.offset))
+        self._move(lost, self._started(), end)
+        ingest(self.reader.incarnation, {}, end, end, finished=True)
         escrow.free_all(self.reader.incarnation)
         if lost:
             log.warning(
@@ -102,12 +110,24 @@ class Drain:
 
     def _started(self) -> Place:
         if self._place is None:
-            self._place = place_of(self.reader.incarnation)
+            place = place_of(self.reader.incarnation)
+            self._settle_doubt()
+            self._place = place
             self.offset = int(self._place.position)
             self._open = {}
             for opened in _decoder.decode(self._place.carried) if self._place.carried else ():
                 self._open[opened.request_id, opened.attempt] = (opened, None)
         return self._place
+
+    def _settle_doubt(self) -> None:
+        """Tell what a commit did whose answer was lost, if it was done: else what was spent would seem reserved for ever."""
+        if self._doubt:
+            ids = {request_id for request_id, _ in self._doubt}
+            rows = UsageEvent.objects.filter(request_id__in=ids).values_list("request_id", "attempt")
+            costs = costs_of([self._doubt[name] for name in rows if name in self._doubt])
+            self._doubt = {}
+            if costs:
+                self.heard(Ingested((), costs, costs, doubted=True))
 
     def _read(self) -> list[tuple[Record, int]]:
         try:

@@ -1,6 +1,7 @@
 """The loop that empties a gateway's journal into the database, and the journals that dead gateways left beside it."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Iterator
@@ -42,13 +43,17 @@ class Draining:
         while True:
             more = False
             try:
-                more = await self._own() | await self._others()
+                try:
+                    more = await self._own()
+                finally:  # whatever keeps ours, the dead are looked after
+                    more |= await self._others()
                 self._say("")
             except (DatabaseError, InterfaceError) as error:
                 self._say("The database is away: usage waits in the journal, and nothing is lost.", error)
             except (JournalError, OSError) as error:
-                self._journal.look()
-                self._say(self._journal.warning or f"The journal cannot be read: {error}")
+                with contextlib.suppress(OSError):  # it looks into the same folder
+                    self._journal.look()
+                self._say(self._journal.warning or f"The journal cannot be read, and usage waits in it: {error}")
             except Exception as error:
                 self._say("A defect keeps usage in the journal; nothing is lost.", error, defect=True)
             if not more:

@@ -110,9 +110,11 @@ class TableJournal:
                 journals.commit, self.incarnation, b"".join(entry for entry, _, _ in group)
             )
         except FencedError:
-            self._queue = group
+            self._queue[:0] = group
             raise
-        except (DatabaseError, InterfaceError):
+        except Exception as error:
+            if not isinstance(error, DatabaseError | InterfaceError):
+                log.exception("the journal cannot be committed, by a defect")
             self.refusal, self._steady_since = AWAY, float("inf")
             self._fail([future for _, opens, future in group if opens])
             self._queue[:0] = [one for one in group if not one[1]]

@@ -5,12 +5,15 @@ never counts beyond its capacity, and what comes after is capped by the other qu
 cheaper model, or a budget without step-down.
 """
 
+from operator import le
+
 from msgspec.structs import replace
 
 from gateway.errors import GatewayError, RequestError
 from gateway.quotas.interface import Demand, Remaining
 from gateway.quotas.refusals import step_down_words
 from gateway.runtime import Runtime
+from gateway.snapshot import Price
 from gateway.stages.authorise import authorise
 from gateway.stages.fit import check_fit
 from gateway.stages.limit import demand_of, refusal, reserve
@@ -39,7 +42,7 @@ async def reserve_or_step_down(call: Call, grant: Grant, runtime: Runtime) -> Gr
             waived.add(quota.id)
             continue
         lower = await _below(call, grant, taken, runtime)
-        if _bound(call, grant) < _bound(call, lower):  # it goes no way up
+        if is_cheaper(grant.price, lower.price):  # it goes no way up
             waived.add(quota.id)
             continue
         if lower.model.id in visited or len(stepped) == MOST_STEPS:
@@ -78,8 +81,19 @@ def _refusal(call: Call, grant: Grant, taken: Remaining, runtime: Runtime) -> Ga
     return refusal(taken, _demand(call, grant), grant, runtime.clock.now())
 
 
-def _bound(call: Call, grant: Grant) -> int:
-    return _demand(call, grant).nano_usd
+def is_cheaper(price: Price, than: Price) -> bool:
+    """Say whether nothing costs more at `price`, and something less.
+
+    Bounds would not do: they hang on the models' caps and windows, and callers choose which of these counts.
+    """
+    mine, theirs = _rates(price), _rates(than)
+    return mine != theirs and all(map(le, mine, theirs))
+
+
+def _rates(price: Price) -> tuple[int, ...]:
+    cached = price.input if price.cached_input is None else price.cached_input
+    written = price.input if price.cache_write is None else price.cache_write
+    return price.input, price.output, cached, written, price.request
 
 
 def _demand(call: Call, grant: Grant) -> Demand:

@@ -257,3 +257,23 @@ def test_editing_what_is_not_the_limit_forgets_no_count(start_gateway: StartGate
     left = {one["metric"]: one["left"] for one in gateway.client.get("/v1/key").json()["limits"]}
     assert (left["requests"], parse_usd(left["usd"]), left["concurrent"]) == (1, 10**9 - spent, 1)
     assert [ask(gateway).headers["x-atrium-model"] for _ in range(2)] == [LARGE, SMALL]
+
+
+def test_which_model_is_cheaper_is_a_matter_of_prices_alone(start_gateway: StartGateway, upstream: FakeUpstream) -> None:
+    """A cheap model with longer answers and a wider window can have the higher bound, and a caller chooses what counts."""
+    upstream.always(Plan(prompt_tokens=900, completion_tokens=900))
+    dear = make.model(
+        "dear", make.deployment(upstream.url, id="dep_dear"), max_output_tokens=4_096, context_tokens=8_192,
+        prices=(Price("p_dear", 0.0, 30_000_000_000, 30_000_000_000),),
+    )  # fmt: skip
+    cheap = make.model(
+        "cheap", make.deployment(upstream.url, id="dep_cheap"), max_output_tokens=64_000, context_tokens=1_000_000,
+        prices=(Price("p_cheap", 0.0, 1_000_000_000, 1_000_000_000),),
+    )  # fmt: skip
+    budget = replace(make.quota("usd", "month", parse_usd("0.01")), step_down_model_id=cheap.id)
+    gateway = start_gateway(models=[dear, cheap], quotas=[budget])
+    picture = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+
+    for more in ({}, {"max_tokens": 1_000, "messages": [{"role": "user", "content": [picture]}]}):
+        answers = [gateway.chat(model="dear", **more) for _ in range(3)]
+        assert [answer.headers.get("x-atrium-model") for answer in answers] == ["cheap"] * 3

@@ -7,6 +7,8 @@ from portal.people.actions.rules import PeopleRefused, demand
 from portal.people.audit import Actor, recorded
 from portal.people.models import Stop, Team
 
+TEAMS_OWN = {Stop.Kind.TEAM, Stop.Kind.KEY}
+
 
 def stop_calls(
     *, actor: Actor, kind: str, entity_id: str = "", label: str = "", reason: str, team_id: str = ""
@@ -19,7 +21,7 @@ def stop_calls(
     """
     if kind not in Stop.Kind.values:
         raise PeopleRefused(f'"{kind}" cannot be stopped. Use {", ".join(Stop.Kind.values)}.')
-    viewer = _demand(actor, team_id)
+    viewer = _demand(actor, team_id if kind in TEAMS_OWN else "")
     reason = _reason(reason, "stop")
     with recorded(actor, f"{kind}:stop", team_id=team_id) as trail:
         held = Stop.objects.select_for_update().filter(kind=kind, entity_id=entity_id).first()

@@ -354,3 +354,35 @@ def test_wherever_the_journal_was_cut_off_what_is_whole_is_charged_once(
     }
     assert UsageEvent.objects.filter(estimated=True).count() == list(expected.values()).count(500)
     assert Balance.objects.values_list("settled", "leased").get() == (sum(expected.values()), 0)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("committed", [True, False])
+def test_after_a_lost_answer_what_was_spent_is_told_once(
+    journal: JournalWriter, tmp_path: Path, quota: Quota, monkeypatch: MonkeyPatch, committed: bool
+) -> None:
+    escrow.lease("gw_1", [[Ask(quota.pk, PERIOD, 10_000, 2_000)]])
+    told: list[Ingested] = []
+    drain = Drain(JournalReader(tmp_path, "gw_1"), told.append)
+    real, answers = drain_module.ingest, iter([False, True])
+
+    def ingest(*asked: Any, **more: Any) -> Ingested:
+        answered = next(answers, True)
+        if answered or committed:
+            done = real(*asked, **more)
+        if not answered:
+            raise DatabaseError("the connection broke")
+        return done
+
+    monkeypatch.setattr(drain_module, "ingest", ingest)
+    journal.append(opened(0, holds=(Hold(quota.pk, PERIOD, 500),)))  # stays open, so that the place does not move
+    journal.append(opened(1, holds=(Hold(quota.pk, PERIOD, 500),)))
+    journal.append(closed(1))
+    with pytest.raises(DatabaseError):
+        drain.step()
+    while drain.step():
+        pass
+
+    assert UsageEvent.objects.count() == 1
+    assert sum(sum(done.settled.values()) for done in told) == 120
+    assert any(done.doubted for done in told) is committed, "leases are read anew where nobody saw what became of them"

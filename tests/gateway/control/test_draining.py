@@ -1,7 +1,9 @@
 """The drain's loop: idle it asks nothing, in trouble it says one sentence, and it looks after dead neighbours."""
 
 import asyncio
+import errno
 import logging
+import os
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -144,3 +146,19 @@ async def test_a_neighbour_that_dies_is_recovered(loop: Loop, monkeypatch: Monke
     dead.close()
     await until(lambda: loop.arrived(2))
     await until(lambda: sorted(path.name for path in loop.folder.iterdir()) == ["gw_1.journal", "gw_1.lock"])
+
+
+async def test_a_folder_that_cannot_be_read_for_a_while_ends_no_loop(loop: Loop, monkeypatch: MonkeyPatch) -> None:
+    listdir = os.listdir
+
+    def too_many(*_: object) -> list[str]:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(draining_module, "SWEEP_S", 0.01)
+    monkeypatch.setattr(os, "listdir", too_many)
+    await until(lambda: loop.draining.problem)
+    loop.journal.append(opened(1), closed(1))
+    await some_turns()
+    monkeypatch.setattr(os, "listdir", listdir)
+    await until(lambda: loop.arrived(1))
+    await until(lambda: not loop.draining.problem)
