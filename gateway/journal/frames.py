@@ -1,5 +1,7 @@
 """The bytes of a journal: a header per segment, then length- and checksum-framed batches of records."""
 
+import contextlib
+import re
 import struct
 from collections.abc import Sequence
 from zlib import crc32
@@ -19,6 +21,8 @@ _FRAME = struct.Struct(">III")  # these two, CRC32 of them
 HEADER_BYTES = _HEADER.size + _CHECK.size
 FRAME_BYTES = _FRAME.size
 
+_ANY_LENGTH = b"\0"  # how every length begins, as none is longer than MAX_PAYLOAD
+_SOMETHING = re.compile(rb"[^\0]")
 _encoder = msgspec.msgpack.Encoder()
 _decode = msgspec.msgpack.Decoder(list[Record]).decode
 _unpack = _FRAME.unpack_from
@@ -75,6 +79,21 @@ def encode(records: Sequence[Record]) -> bytes:
         )
     length, checksum = len(payload), crc32(payload)
     return _FRAME.pack(length, checksum, crc32(_LENGTH.pack(length, checksum))) + payload
+
+
+def find(data: bytes, position: int) -> int:
+    """Return where the next whole frame at or after `position` begins, -1 if there is none: the way past damage."""
+    while (position := data.find(_ANY_LENGTH, position)) >= 0 and len(data) - position >= FRAME_BYTES:
+        length, checksum, length_checksum = _unpack(data, position)
+        if length_checksum == crc32(data[position : position + _LENGTH_BYTES]):
+            with contextlib.suppress(TornError, ValueError):
+                decode(data, position)
+                return position
+        elif not (length or checksum or length_checksum):  # a hole full of zeros is passed in one go
+            something = _SOMETHING.search(data, position)
+            position = max(position, something.start() - FRAME_BYTES if something else len(data))
+        position += 1
+    return -1
 
 
 def decode(data: bytes, position: int) -> tuple[list[Record], int]:

@@ -63,14 +63,9 @@ class JournalReader:
         for opened in self._segments():
             end = max(end, opened.end)
             data = _read_at(opened.segment.path, 0, opened.size)
-            position = max(offset - opened.base, frames.HEADER_BYTES)
-            while position < len(data):
-                try:
-                    frames.decode(data, position)
-                except (TornError, ValueError):
-                    position += 1
-                else:
-                    return opened.base + position
+            position = frames.find(data, max(offset - opened.base, frames.HEADER_BYTES))
+            if position >= 0:
+                return opened.base + position
         return end
 
     def discard(self, upto: int) -> None:

@@ -4,9 +4,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from gateway.journal import frames
 from gateway.journal.frames import HEADER_BYTES, JournalDamagedError
 from gateway.journal.reader import JournalReader, recoverable
 from gateway.journal.records import Record
@@ -177,3 +178,15 @@ def test_a_lock_that_was_left_alone_is_cleared(tmp_path: Path) -> None:
     (tmp_path / "unrelated.txt").write_bytes(b"")
     assert recoverable(tmp_path) == []
     assert [path.name for path in tmp_path.iterdir()] == ["unrelated.txt"]
+
+
+@given(st.binary(max_size=60), st.integers(0, 5_000), st.binary(max_size=60))
+@example(b"", 0, b"")
+@example(b"\0\0\1", 3_000, b"\1")
+def test_the_next_whole_entry_is_found_behind_any_damage(before: bytes, zeros: int, after: bytes) -> None:
+    damage = before + bytes(zeros) + after
+    entry = frames.encode([opened("a"), closed("a")])
+
+    assert frames.find(damage + entry, 0) == len(damage)
+    assert frames.find(damage + entry[:-1], 0) == -1
+    assert frames.find(damage, 0) == -1
