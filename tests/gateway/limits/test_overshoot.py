@@ -65,7 +65,7 @@ def run(pair: Pair, kind: str, number: int) -> None:
     words = "fake:delay=1.5" if kind == "places" else "fake:delay=0.02"
     statuses = pair.calls(name, CALLS, words)
     refused = {402} if kind == "money" else {402, 429} if kind == "mixed" else {429}
-    assert statuses[200] == ROOM
+    assert statuses[200] == ROOM, statuses
     assert statuses.keys() == {200, *(refused & statuses.keys())}
     if kind == "places":
         assert pair.calls(name, ROOM, "fake:delay=0.5") == {200: ROOM}, "places are free again"
