@@ -88,6 +88,7 @@ class Limits:
     """Bounds that hold for every call. Bytes, seconds, counts."""
 
     max_body_bytes: int = 20 << 20
+    max_held_bytes: int = 512 << 20  # of all bodies that this process holds at a time
     max_response_bytes: int = 32 << 20
     max_in_flight: int = 4_000
     max_connections: int = 8_000
@@ -99,6 +100,7 @@ class Limits:
     keep_alive_s: float = 75.0  # longer than a load balancer keeps a connection, so that it is not us who close first
     body_idle_s: float = 10.0  # between two pieces of a request's body
     body_min_bytes_s: int = 4_096  # what a request must have gained for each second beyond `head_s`
+    body_s: float = 120.0  # from a request's first byte to its last
     write_timeout_s: float = 60.0  # a client that does not read
     disconnect_after_s: float = 0.25  # how long a call waits upstream before we listen for a hang-up
     stale_max_s: float = 120.0  # how old the snapshot and the ring may grow
@@ -122,6 +124,7 @@ class Runtime:
     observer: Observer = field(default_factory=Unobserved)
     choose: Callable[[], float] = random.random  # in [0, 1): picks among weighted deployments
     closing: bool = False
+    held_bytes: int = 0  # of bodies, as the front counts them
     in_flight: dict[asyncio.Task[Any], Call] = field(default_factory=dict)
     _chores: set[asyncio.Task[Any]] = field(default_factory=set)
 

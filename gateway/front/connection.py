@@ -168,7 +168,7 @@ class BoundedConnection(HttpToolsProtocol):
         if not self._in_body:
             return self._began + limits.head_s
         slowest = self._began + limits.head_s + self._received / limits.body_min_bytes_s
-        return min(self.loop.time() + limits.body_idle_s, slowest)
+        return min(self.loop.time() + limits.body_idle_s, slowest, self._began + limits.body_s)
 
     def _late(self) -> None:
         if not self._receiving or self._leaving or self.transport.is_closing():

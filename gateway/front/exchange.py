@@ -5,11 +5,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from gateway.encodings import too_large
-from gateway.errors import ClientGoneError, GatewayError
+from gateway.errors import ClientGoneError, GatewayError, UnavailableError
 from gateway.front import wire
 from gateway.types import Headers
 
 if TYPE_CHECKING:
+    from gateway.asgi import GatewayApp
     from gateway.front.protocol import FastLane
 
 EARLY_BYTES = 64 << 10  # a call with a longer body is served from its head on, so that it can be refused early
@@ -24,10 +25,13 @@ class Exchange:
         "_changed",
         "_chunked",
         "_connection",
+        "_gateway",
         "_head",
         "_head_only",
+        "_held",
         "_http_1_1",
         "_pieces",
+        "_runtime",
         "_size",
         "_trouble",
         "announced",
@@ -50,6 +54,7 @@ class Exchange:
     def __init__(
         self,
         connection: "FastLane",
+        gateway: "GatewayApp",
         method: str,
         path: str,
         headers: dict[bytes, bytes],
@@ -57,7 +62,7 @@ class Exchange:
         http_1_1: bool,
         keep_alive: bool,
     ) -> None:
-        self._connection = connection
+        self._connection, self._gateway, self._runtime = connection, gateway, gateway.runtime
         self.method, self.path, self.headers = method, path, headers
         self.keep_alive = keep_alive
         self.announced = int(headers.get(b"content-length", 0))
@@ -71,6 +76,7 @@ class Exchange:
         self._head_only = method == "HEAD"
         self._pieces: list[bytes] = []
         self._size = 0
+        self._held = 0  # of it, in memory
         self._trouble: GatewayError | None = None  # the body will not come, and why
         self._changed: asyncio.Event | None = None
         self._head = b""  # of a stream, until its first piece goes out with it
@@ -80,10 +86,16 @@ class Exchange:
 
     def receive(self, data: bytes) -> None:
         """Take a piece of the body."""
+        if self._trouble is not None:
+            return
         self._pieces.append(data)
         self._size += len(data)
+        self._hold(len(data))
         if self._size > EARLY_BYTES:
             self.ready = True
+            if self._runtime.held_bytes > self._runtime.limits.max_held_bytes:
+                self._let_go()
+                self.fail(_too_much_held())
         if self._changed is not None:
             self._changed.set()
         elif self._size > HELD_BYTES:
@@ -106,26 +118,25 @@ class Exchange:
     def lost(self) -> None:
         """Take note that the connection is gone."""
         self.disconnected = True
+        if not self.running:
+            self._let_go()
         self.fail(ClientGoneError("The client hung up before its request was complete."))
 
     async def run(self) -> None:
         """Serve the call."""
-        gateway = self._connection.gateway
-        assert gateway is not None  # noqa: S101 - an exchange is only made for one
-        now = gateway.runtime.clock.monotonic()
-        gateway.congestion.waited(now - self.arrived, now)
+        now = self._runtime.clock.monotonic()
+        self._gateway.congestion.waited(now - self.arrived, now)
         try:
-            await gateway.serve(self, self.method, self.path, self.headers, self.arrived)
+            await self._gateway.serve(self, self.method, self.path, self.headers, self.arrived)
         finally:
+            self._let_go()
             if not self.response_complete:
                 self.response_complete = True
                 self._connection.transport.abort()
 
     def answer(self, error: GatewayError) -> None:
         """Refuse at once, without a task."""
-        gateway = self._connection.gateway
-        assert gateway is not None  # noqa: S101 - an exchange is only made for one
-        headers, body = gateway.refusals.answer(error, self.method, self.path, self.headers)
+        headers, body = self._gateway.refusals.answer(error, self.method, self.path, self.headers)
         self._respond(error.status, headers, body)
 
     # What the pipeline asks for.
@@ -134,6 +145,8 @@ class Exchange:
         """See `Client.whole`."""
         if self.announced > limit or self._size > limit:
             raise too_large(limit)
+        if self._trouble is not None:
+            raise self._trouble
         if self.more_body:
             return None
         pieces = self._pieces
@@ -221,9 +234,17 @@ class Exchange:
             framing += wire.CLOSE
         return wire.head(status, self._connection.preamble(), headers, framing)
 
+    def _hold(self, size: int) -> None:
+        self._held += size
+        self._runtime.held_bytes += size
+
+    def _let_go(self) -> None:
+        self._hold(-self._held)
+        self._pieces = []
+
     def _end(self) -> None:
         self.response_complete = True
-        self._pieces = []
+        self._let_go()
         self._connection.ended(self)
 
     def _check(self) -> None:
@@ -234,3 +255,11 @@ class Exchange:
         if self._changed is None:
             self._changed = asyncio.Event()
         return self._changed
+
+
+def _too_much_held() -> UnavailableError:
+    return UnavailableError(
+        "This gateway process holds as many bytes of requests as it takes. Try again shortly, or send less.",
+        code="overloaded",
+        retry_after_s=1,
+    )

@@ -38,6 +38,9 @@ class FastLane(BoundedConnection):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever waits for the client."""
+        for waiting, _ in self.pipeline:
+            if isinstance(waiting, Exchange):
+                waiting.lost()
         self.pipeline.clear()
         turn, self._turn = self._turn, None
         if isinstance(turn, Exchange):
@@ -67,6 +70,7 @@ class FastLane(BoundedConnection):
             return
         exchange = Exchange(
             self,
+            self.gateway,
             parser.get_method().decode(),
             path,
             headers,

@@ -220,3 +220,29 @@ def test_a_pipelined_head_must_come_in_time_too(start_gateway: StartGateway, ups
         wire.send(chat(gateway, messages=says("first")) + b"GET /v1/mod")
         assert [wire.answer().status, wire.answer().status] == [200, 408]
         assert wire.closed()
+
+
+def test_bodies_have_a_size_together(start_gateway: StartGateway, upstream: FakeUpstream) -> None:
+    gateway = start_gateway(limits=Limits(max_held_bytes=1 << 20))
+    announced = head(gateway, "POST", "/v1/chat/completions", f"content-length: {600 << 10}")
+    with Wire(gateway) as first, Wire(gateway) as second:
+        first.send(announced + b" " * (500 << 10))
+        assert until(lambda: gateway.runtime.held_bytes >= 500 << 10)
+        answer = second.send(announced + b" " * (599 << 10)).answer()
+        assert (answer.status, answer.closes) == (503, True)
+        assert "as many bytes" in answer.body.decode()
+        assert gateway.chat().status_code == 200, "a call of the usual size is served meanwhile"
+        first.hang_up()
+    assert until(lambda: gateway.runtime.held_bytes == 0)
+
+
+def test_what_waits_behind_an_answer_is_let_go_with_its_connection(
+    start_gateway: StartGateway, upstream: FakeUpstream
+) -> None:
+    upstream.always(Plan(delay=5))
+    gateway = start_gateway()
+    with Wire(gateway) as wire:
+        wire.send(chat(gateway) * 3)
+        assert until(lambda: gateway.runtime.held_bytes > 0)
+        wire.hang_up()
+    assert until(lambda: gateway.runtime.held_bytes == 0)
