@@ -259,7 +259,9 @@ def test_editing_what_is_not_the_limit_forgets_no_count(start_gateway: StartGate
     assert [ask(gateway).headers["x-atrium-model"] for _ in range(2)] == [LARGE, SMALL]
 
 
-def test_which_model_is_cheaper_is_a_matter_of_prices_alone(start_gateway: StartGateway, upstream: FakeUpstream) -> None:
+def test_which_model_is_cheaper_is_a_matter_of_prices_alone(
+    start_gateway: StartGateway, upstream: FakeUpstream
+) -> None:
     """A cheap model with longer answers and a wider window can have the higher bound, and a caller chooses what counts."""
     upstream.always(Plan(prompt_tokens=900, completion_tokens=900))
     dear = make.model(
