@@ -223,7 +223,7 @@ def test_a_pipelined_head_must_come_in_time_too(start_gateway: StartGateway, ups
 
 
 def test_bodies_have_a_size_together(start_gateway: StartGateway, upstream: FakeUpstream) -> None:
-    gateway = start_gateway(limits=Limits(max_held_bytes=1 << 20))
+    gateway = start_gateway(limits=Limits(max_held_bytes=1 << 20, max_lag_s=60.0))
     announced = head(gateway, "POST", "/v1/chat/completions", f"content-length: {600 << 10}")
     with Wire(gateway) as first, Wire(gateway) as second:
         first.send(announced + b" " * (500 << 10))

@@ -213,4 +213,5 @@ def test_many_connections_at_once_keep_their_answers_apart(gateway: LiveGateway)
         thread.start()
     for thread in threads:
         thread.join(30)
-    assert wrong == [] and gateway.idle
+    assert wrong == []
+    until(lambda: gateway.idle)
