@@ -20,7 +20,7 @@ ORDER = ("failed", "error", "passed", "skipped", "xfailed", "xpassed", "warning"
 NOTHING_RAN = 5
 # What does not touch the stores, or brings its own, runs once; so does the browser, whose pages the second run asks for
 # without one.
-ONCE = "static or browser or deploy or fleet"
+ONCE = "static or browser or deploy or fleet or pure"
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,22 @@ from tests.gateway.live import LiveGateway
 from tests.upstream import FakeUpstream
 
 StartGateway = Callable[..., LiveGateway]
+
+HERE = Path(__file__).parent
+WITHOUT_STORES = {"dialects", "front", "http", "journal", "quotas", "stages"}
+WITH_STORES = ("server", "fleet", "django_db")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what knows neither database nor Redis: it needs no second run on others."""
+    for item in items:
+        if HERE in item.path.parents:
+            folder = item.path.relative_to(HERE).parts[0]
+            if (folder in WITHOUT_STORES or folder.startswith("test_")) and not any(
+                item.get_closest_marker(name) for name in WITH_STORES
+            ):
+                item.add_marker("pure")
 
 
 @pytest.fixture
