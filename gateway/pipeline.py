@@ -38,14 +38,14 @@ async def handle(call: Call, runtime: Runtime) -> None:
             await describe(call, call.principal, snapshot, runtime)
             return
         service = service_of(call)
-        request = service.codec.parse(Members(await _body(call, runtime)))
+        request = service.parse(Members(await _body(call, runtime)), call.target)
         grant = call.grant = authorise(call.endpoint, call.principal, request, snapshot, runtime.clock.now())
         if not surely_fits(call, grant):
             await check_fit(call, grant, runtime)
         grant = await reserve_or_step_down(call, grant, runtime)
         guard_input(call)
         if cached(call) is None:
-            deployment = candidates(grant.model, runtime.choose, snapshot.stops)[0]
+            deployment = candidates(grant.model, call.endpoint, runtime.choose, snapshot.stops)[0]
             response = await dial(call, grant, translate(call, grant, deployment), runtime)
             await relay(call, grant, response, runtime)  # guards the answer, meters and records it
     except GatewayError as error:
@@ -70,7 +70,7 @@ async def refuse(call: Call, error: GatewayError, runtime: Runtime) -> None:
     body = error_body(error, dialect, call.request_id, call.portal_url)
     try:
         if client.started:
-            event = call.event_end + b"data: " + body + b"\n\n"
+            event = call.event_end + service_of(call).failed(body)
             await call.watch.client(client.write(event), runtime.limits.write_timeout_s)
             await call.watch.client(client.finish(), runtime.limits.write_timeout_s)
         else:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from gateway.routing.policy import DEFAULT_ROUTE, Alias, RoutePolicy
+
 Metric = Literal["requests", "input_tokens", "output_tokens", "total_tokens", "usd", "concurrent"]
 Window = Literal["second", "minute", "hour", "day", "week", "month", "quarter", "total"]
 ScopeKind = Literal["organisation", "team", "user", "application", "key", "model"]
@@ -52,6 +54,11 @@ class DeploymentPolicy:
     idle_timeout_s: float = 60.0
     total_timeout_s: float = 600.0
     max_connections: int = 1_000
+    auth: str = ""  # how the provider wants to know who calls, where it is not its dialect's usual way
+    options: Mapping[str, str] = field(
+        default_factory=dict, hash=False
+    )  # of its dialect: api_version, project, location, …
+    data_classes: frozenset[str] | None = None  # what it may be sent; None: anything that the model may
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,8 @@ class ModelPolicy:
     owned_by: str
     deployments: tuple[DeploymentPolicy, ...]
     prices: tuple[Price, ...]
+    route: RoutePolicy = DEFAULT_ROUTE
+    data_classes: frozenset[str] | None = None  # what it may be sent; None: not said
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +151,7 @@ class Snapshot:
     portal_url: str  # no trailing slash
     billing_time_zone: str  # IANA name; calendar windows of money begin at its midnight
     stops: Mapping[tuple[str, str], str] = field(default_factory=dict)  # kill switch: (kind, id) → reason
+    aliases: Mapping[str, Alias] = field(default_factory=dict)  # by slug
     plans: "Plans" = field(default_factory=dict, init=False, compare=False, repr=False)
 
 

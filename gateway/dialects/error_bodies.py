@@ -39,15 +39,18 @@ def error_body(error: GatewayError, dialect: Dialect, request_id: str, portal_ur
     ours: dict[str, Any] = {"source": error.source, "request_id": request_id}
     if error.link and portal_url:
         ours["portal_url"] = portal_link(error.link, request_id, portal_url)
+    message = error.message
+    if isinstance(error, ProviderError) and isinstance(said := error.detail.get("message"), str) and said:
+        message = said
     if dialect == "anthropic":
         kind = _ANTHROPIC_TYPES.get(error.status, "api_error")
-        body: dict[str, Any] = {"type": "error", "error": {"type": kind, "message": error.message, "code": error.code}}
+        body: dict[str, Any] = {"type": "error", "error": {"type": kind, "message": message, "code": error.code}}
         return msgspec.json.encode({**body, "error": body["error"] | ours, "request_id": request_id})
     if dialect == "gemini":
         status = _GEMINI_STATUS.get(error.status, "INTERNAL")
         details = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": error.code.upper()}]
         return msgspec.json.encode(
-            {"error": {"code": error.status, "message": error.message, "status": status, "details": details} | ours}
+            {"error": {"code": error.status, "message": message, "status": status, "details": details} | ours}
         )
     plain = {"message": error.message, "type": error.type, "param": error.param, "code": error.code}
     if isinstance(error, ProviderError):

@@ -46,11 +46,15 @@ class ChatStream:
         return block
 
     def end(self) -> bytes:
-        """The provider has ended: return what is left for the client. An event without its blank line still counts."""
-        if self._buffer.inside:
-            return self._buffer.rest()
-        rest = self._buffer.rest()
-        return self.feed(rest + b"\n\n") if rest.strip() else b""
+        """The provider has ended: return what is left for the client. An event without its blank line still counts.
+
+        Some providers send no `[DONE]`: the usage comes last, too.
+        """
+        rest, inside = self._buffer.rest(), self._buffer.inside
+        if not inside:
+            rest = self.feed(rest + b"\n\n") if rest.strip() else b""
+        self.done = self.done or self.usage is not None
+        return rest
 
     def cut(self) -> bytes:
         """The stream breaks here: return what makes the client's last event end, so that another can follow."""

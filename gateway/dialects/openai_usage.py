@@ -1,7 +1,7 @@
 """OpenAI's usage object, and what was generated where a provider sends none."""
 
 import re
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -55,7 +55,7 @@ class Collector:
 
     __slots__ = ("_pending", "_pending_bytes", "fragments", "size")
 
-    BATCH = 16 << 10
+    BATCH: Final = 16 << 10
 
     def __init__(self) -> None:
         self.fragments: list[bytes] = []

@@ -1,46 +1,93 @@
-"""Which dialect serves which kind of endpoint, and under which path a provider has it."""
+"""Who serves what: formats that clients speak, dialects of providers, and the lane from one to the other.
 
-from dataclasses import dataclass
-from typing import Protocol
+A new dialect of providers is one row in `PROVIDERS`; a new format of clients is one in `SERVICES`, and one in `CLIENTS`
+where it can be translated.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 from gateway.dialects import embeddings, openai_chat
+from gateway.dialects.lanes import Lane
 from gateway.dialects.members import Members
-from gateway.dialects.openai_stream import ChatStream
+from gateway.dialects.openai_lane import OpenAILane
+from gateway.dialects.translation import ClientFormat, ProviderFormat, Translated
+from gateway.endpoints import Endpoint
+from gateway.snapshot import DeploymentPolicy
 from gateway.tokens import Countable
 from gateway.types import ParsedRequest
 
-
-class Codec(Protocol):
-    """A module of this package, as the pipeline uses it."""
-
-    def parse(self, members: Members) -> ParsedRequest:
-        """Read a request. Raises RequestError that names the parameter."""
-        ...
-
-    def outbound(self, request: ParsedRequest, upstream_model: str, cap_name: str, cap: int) -> bytes:
-        """Return the body for the provider. `cap` is our cap of the output in tokens, 0 for none."""
-        ...
-
-    def stream(self, request: ParsedRequest) -> ChatStream:
-        """Return what relays a streamed answer."""
-        ...
-
-    def prompt(self, request: ParsedRequest) -> Countable:
-        """Return what counts as prompt."""
-        ...
+Kind = tuple[str, str]  # dialect and kind of an endpoint: the format that its clients speak
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """How one kind of call is served by providers of one dialect."""
+    """What the pipeline needs of a format before it knows where a call goes.
 
-    codec: Codec
-    path: str  # below the provider's base URL
-    has_output: bool
+    `parse` reads a request's body and the rest of its path; it raises RequestError that names the parameter.
+    """
+
+    parse: Callable[[Members, str], ParsedRequest]
+    prompt: Callable[[ParsedRequest], Countable]  # what counts as prompt
+    has_output: bool = True
+    stream_type: bytes = b"text/event-stream; charset=utf-8"
+    failed: Callable[[bytes], bytes] = lambda body: (
+        b"data: " + body + b"\n\n"
+    )  # a stream's last event, of an error body
 
 
-SERVICES = {
-    ("openai", "chat"): Service(openai_chat, "/chat/completions", has_output=True),
-    ("openai", "embeddings"): Service(embeddings, "/embeddings", has_output=False),
+@dataclass(frozen=True, slots=True)
+class ProviderDialect:
+    """What providers of one dialect take: formats as they are, and conversations in their own by translation.
+
+    `auth` names the way of `gateway.credentials` in which they want to know who calls.
+    """
+
+    native: Mapping[Kind, Lane]
+    conversation: ProviderFormat | None = None
+    auth: str = "bearer"
+    defaults: Mapping[str, str] = field(default_factory=dict)  # of a provider's options
+
+
+SERVICES: dict[Kind, Service] = {
+    ("openai", "chat"): Service(lambda members, _: openai_chat.parse(members), openai_chat.prompt),
+    ("openai", "embeddings"): Service(
+        lambda members, _: embeddings.parse(members), embeddings.prompt, has_output=False
+    ),
 }
-PROVIDER_DIALECTS = frozenset({"openai"})
+
+CLIENTS: dict[Kind, ClientFormat] = {}
+
+PROVIDERS: dict[str, ProviderDialect] = {
+    "openai": ProviderDialect(
+        {
+            ("openai", "chat"): OpenAILane(openai_chat, "/chat/completions"),
+            ("openai", "embeddings"): OpenAILane(embeddings, "/embeddings"),
+        }
+    ),
+}
+
+
+def service_of(endpoint: Endpoint) -> Service:
+    """Return how calls of this endpoint are read."""
+    return SERVICES[endpoint.dialect, endpoint.kind]
+
+
+def lane_of(endpoint: Endpoint, deployment: DeploymentPolicy) -> Lane | None:
+    """Return the way of a call of this endpoint to this deployment; None: there is none."""
+    return _lane(endpoint.dialect, endpoint.kind, deployment.dialect)
+
+
+@lru_cache(maxsize=256)
+def _lane(dialect: str, kind: str, provider_dialect: str) -> Lane | None:
+    provider = PROVIDERS.get(provider_dialect)
+    if provider is None:
+        return None
+    native = provider.native.get((dialect, kind))
+    if native is not None:
+        return native
+    client = CLIENTS.get((dialect, kind))
+    if client is None or provider.conversation is None:
+        return None
+    return Translated(client, provider.conversation)

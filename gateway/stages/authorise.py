@@ -6,7 +6,7 @@ from urllib.parse import quote
 from gateway.endpoints import ENDPOINTS, Endpoint
 from gateway.errors import GatewayError, ModelNotFoundError, PolicyError, UnavailableError
 from gateway.snapshot import ModelPolicy, Price, Snapshot
-from gateway.stages.route import places
+from gateway.stages.route import places, serves
 from gateway.stops import check_model, stopped
 from gateway.types import Grant, ParsedRequest, Principal
 
@@ -20,6 +20,8 @@ def authorise(
     model = find_model(request.model, principal, snapshot, now)
     if endpoint.capability not in model.capabilities:
         raise _not_here(endpoint, model)
+    if not serves(model, endpoint):
+        raise _no_lane(endpoint, model)
     price = price_at(model, now)
     if price is None:
         raise _unpriced(model)
@@ -142,6 +144,16 @@ def _not_here(endpoint: Endpoint, model: ModelPolicy) -> GatewayError:
     instead = f"Call it at {' or '.join(others)}." if others else "None of the endpoints served here fits it yet."
     return PolicyError(
         f'The model "{model.slug}" cannot be called at {endpoint.path}. {instead}',
+        code="endpoint_not_supported",
+        param="model",
+        link="/catalog/models",
+    )
+
+
+def _no_lane(endpoint: Endpoint, model: ModelPolicy) -> GatewayError:
+    return PolicyError(
+        f'The model "{model.slug}" cannot be called at {endpoint.path}: none of the providers that serve it takes this '
+        "kind of call. Call another model, or use another endpoint.",
         code="endpoint_not_supported",
         param="model",
         link="/catalog/models",

@@ -28,7 +28,7 @@ async def check_fit(call: Call, grant: Grant, runtime: Runtime) -> None:
     if surely_fits(call, grant):
         return
     service, window = service_of(call), grant.model.context_tokens
-    prompt = service.codec.prompt(grant.request)
+    prompt = service.prompt(grant.request)
     size = sum(map(len, prompt.texts))
     if size > COUNTED_CHARACTERS:
         tokens = prompt.overhead + size // CHARACTERS_A_TOKEN

@@ -50,7 +50,7 @@ def cost(usage: Usage, price: Price) -> int:
 
 async def _counted(call: Call, grant: Grant, attempt: Attempt, runtime: Runtime) -> Usage:
     encoding = encoding_for(attempt.deployment.upstream_model)
-    prompt = service_of(call).codec.prompt(grant.request)
+    prompt = service_of(call).prompt(grant.request)
     size = sum(map(len, prompt.texts))
     if size > COUNTED_CHARACTERS:
         given = prompt.overhead + size // CHARACTERS_A_TOKEN

@@ -4,7 +4,7 @@ Providers that keep to the output cap never get here. One that ignores it would 
 nothing left.
 """
 
-from gateway.dialects.openai_stream import ChatStream
+from gateway.dialects.lanes import Stream
 from gateway.dialects.openai_usage import text_of
 from gateway.errors import GatewayError
 from gateway.journal.records import Hold
@@ -38,7 +38,7 @@ def next_room(size: int, made: int, bound: int) -> int:
     return size + max(LEAST_ROOM, (bound - made) * BYTES_A_TOKEN)
 
 
-async def checked_room(grant: Grant, attempt: Attempt, stream: ChatStream, runtime: Runtime) -> int:
+async def checked_room(grant: Grant, attempt: Attempt, stream: Stream, runtime: Runtime) -> int:
     """Count what a stream has made so far; reserve as much again where that is beyond the bound.
 
     Returns the size at which to look again. Raises BudgetError, RateError or StoreUnavailable where no more is to be had.
@@ -51,7 +51,7 @@ async def checked_room(grant: Grant, attempt: Attempt, stream: ChatStream, runti
     return next_room(stream.made, made, bound)
 
 
-async def _counted(attempt: Attempt, stream: ChatStream, runtime: Runtime) -> int:
+async def _counted(attempt: Attempt, stream: Stream, runtime: Runtime) -> int:
     if stream.made > COUNTED_BYTES:
         return stream.made // BYTES_A_TOKEN
     text = text_of(stream.fragments())

@@ -2,8 +2,8 @@
 
 import contextlib
 
-from gateway.dialects.openai_answer import as_detail, read_answer, status_of
-from gateway.dialects.openai_stream import ChatStream
+from gateway.dialects.lanes import Stream
+from gateway.dialects.openai_answer import as_detail, status_of
 from gateway.dialects.openai_usage import generated
 from gateway.errors import ClientGoneError, GatewayError, UpstreamError
 from gateway.headers import JSON, answer_headers
@@ -12,12 +12,11 @@ from gateway.stages.call import provider_error
 from gateway.stages.guard import guard_output
 from gateway.stages.outgrow import checked_room, room_of
 from gateway.stages.record import finish
-from gateway.stages.translate import service_of
+from gateway.stages.translate import lane_of, service_of
 from gateway.types import Attempt, Call, Grant
 from gateway.upstream import UpstreamResponse
 
 STREAM_HEADERS = [
-    (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
 ]
@@ -36,14 +35,14 @@ async def relay(call: Call, grant: Grant, response: UpstreamResponse, runtime: R
         if grant.request.streamed:
             await _stream(call, grant, attempt, response, runtime)
         else:
-            await _whole(call, attempt, response, runtime)
+            await _whole(call, grant, attempt, response, runtime)
     finally:
         response.close()
 
 
-async def _whole(call: Call, attempt: Attempt, response: UpstreamResponse, runtime: Runtime) -> None:
+async def _whole(call: Call, grant: Grant, attempt: Attempt, response: UpstreamResponse, runtime: Runtime) -> None:
     body = await _read(call, attempt, response, runtime)
-    answer = read_answer(body)
+    answer = lane_of(call, attempt.deployment).whole(grant.request, body)
     if answer is None:
         attempt.served = body[:1] == b"{"  # a page of some proxy in between was not generated for us
         raise _useless(attempt)
@@ -52,8 +51,8 @@ async def _whole(call: Call, attempt: Attempt, response: UpstreamResponse, runti
         attempt.served = answer.usage is not None
         raise provider_error(answer.status, answer.error, attempt.deployment)
     if answer.usage is None:
-        attempt.fragments = generated(body)
-    body = guard_output(call, body)
+        attempt.fragments = answer.made
+    body = guard_output(call, answer.body)
     await finish(call, runtime)
     headers = [*answer_headers(call, attempt, response.headers, runtime), JSON]
     await call.client.respond(200, headers, body)
@@ -89,7 +88,7 @@ def _announced(response: UpstreamResponse) -> int:
 
 
 async def _stream(call: Call, grant: Grant, attempt: Attempt, response: UpstreamResponse, runtime: Runtime) -> None:
-    stream = service_of(call).codec.stream(grant.request)
+    stream = lane_of(call, attempt.deployment).stream(grant.request)
     try:
         await _events(call, grant, attempt, stream, response, runtime)
     except ClientGoneError:
@@ -107,7 +106,7 @@ async def _stream(call: Call, grant: Grant, attempt: Attempt, response: Upstream
         await call.watch.upstream(response.chunk(), END_WITHIN_S)  # its end frees the connection for the next call
 
 
-async def _hear_out(call: Call, stream: ChatStream, response: UpstreamResponse, runtime: Runtime) -> None:
+async def _hear_out(call: Call, stream: Stream, response: UpstreamResponse, runtime: Runtime) -> None:
     """Listen a moment longer for what the provider says was used.
 
     Else who hangs up between the last word and the usage would have the answer, and not pay for its hidden thinking.
@@ -127,7 +126,7 @@ async def _hear_out(call: Call, stream: ChatStream, response: UpstreamResponse, 
 
 
 async def _events(
-    call: Call, grant: Grant, attempt: Attempt, stream: ChatStream, response: UpstreamResponse, runtime: Runtime
+    call: Call, grant: Grant, attempt: Attempt, stream: Stream, response: UpstreamResponse, runtime: Runtime
 ) -> None:
     """Pass on whole events until the stream says that it is done. The head waits for the first, which may be an error."""
     watch, client, chunk = call.watch, call.client, response.chunk
@@ -139,19 +138,20 @@ async def _events(
             attempt.first_byte = runtime.clock.monotonic()
             timeout_s = attempt.deployment.idle_timeout_s
             if not _streams(response, data):
-                await _not_streamed(call, attempt, data, response, runtime)
+                await _not_streamed(call, grant, attempt, data, response, runtime)
         events = stream.feed(data) if data else stream.end()
         if stream.made > room and not stream.done:
             room = await checked_room(grant, attempt, stream, runtime)
         ended = stream.error is None and (stream.done or not data)
-        if ended and (stream.done or stream.usage is not None):
+        if ended and stream.done:
             attempt.usage = stream.usage
             if attempt.usage is None:
                 attempt.fragments = stream.fragments()
             await finish(call, runtime)
         if events or attempt.closed:
             if not client.started:
-                headers = [*answer_headers(call, attempt, response.headers, runtime), *STREAM_HEADERS]
+                kind = (b"content-type", service_of(call).stream_type)
+                headers = [*answer_headers(call, attempt, response.headers, runtime), kind, *STREAM_HEADERS]
                 await client.start(200, headers)
             await watch.client(client.write(events), write_timeout_s)
         if stream.error is not None:
@@ -162,7 +162,7 @@ async def _events(
 
 
 async def _not_streamed(
-    call: Call, attempt: Attempt, data: bytes, response: UpstreamResponse, runtime: Runtime
+    call: Call, grant: Grant, attempt: Attempt, data: bytes, response: UpstreamResponse, runtime: Runtime
 ) -> None:
     """Raise what a document in place of a stream means: mostly it is an error under status 200."""
     pieces, size = [data], len(data)
@@ -171,7 +171,7 @@ async def _not_streamed(
     ):
         pieces.append(more)
         size += len(more)
-    answer = read_answer(b"".join(pieces))
+    answer = lane_of(call, attempt.deployment).whole(grant.request, b"".join(pieces))
     if answer is not None and answer.error is not None:
         attempt.served = False
         raise provider_error(answer.status, answer.error, attempt.deployment)
@@ -183,9 +183,11 @@ async def _not_streamed(
 
 def _streams(response: UpstreamResponse, data: bytes) -> bool:
     """Say whether an answer is a stream of events. Its first byte tells, as some providers mislabel both kinds."""
-    first = data.lstrip()[:1]
-    if "event-stream" in response.headers.get("content-type", ""):
+    first, kind = data.lstrip()[:1], response.headers.get("content-type", "")
+    if "event-stream" in kind:
         return first != b"{"
+    if "eventstream" in kind:  # AWS: frames, not lines
+        return True
     return first in _FIRST_OF_EVENTS
 
 

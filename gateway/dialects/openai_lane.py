@@ -1,0 +1,53 @@
+"""OpenAI's formats to providers that speak them: bytes pass as they are, but for model, cap and usage option."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from gateway.dialects.lanes import Outbound, Whole
+from gateway.dialects.openai_answer import read_answer
+from gateway.dialects.openai_stream import ChatStream
+from gateway.dialects.openai_usage import generated
+from gateway.dialects.profiles import profile_of
+from gateway.snapshot import DeploymentPolicy
+from gateway.types import ParsedRequest
+
+
+class Codec(Protocol):
+    """A module that knows one of OpenAI's formats."""
+
+    def outbound(self, request: ParsedRequest, upstream_model: str, cap_name: str, cap: int) -> bytes: ...
+
+    def stream(self, request: ParsedRequest) -> ChatStream: ...
+
+
+class OpenAILane:
+    """See `Lane`."""
+
+    def __init__(self, codec: Codec, path: str) -> None:
+        """`path`: below the provider's base URL."""
+        self._codec, self._path = codec, path
+
+    def outbound(
+        self, request: ParsedRequest, deployment: DeploymentPolicy, cap: int, headers: Mapping[bytes, bytes]
+    ) -> Outbound:
+        """See `Lane.outbound`."""
+        body = self._codec.outbound(request, deployment.upstream_model, profile_of(deployment).cap_name, cap)
+        beta = headers.get(b"openai-beta")
+        return Outbound(self._path, body, _beta(beta) if beta else {})
+
+    def whole(self, request: ParsedRequest, body: bytes) -> Whole | None:
+        """See `Lane.whole`."""
+        answer = read_answer(body)
+        if answer is None:
+            return None
+        made = generated(body) if answer.usage is None else ()
+        return Whole(body, answer.usage, answer.error, answer.status, made)
+
+    def stream(self, request: ParsedRequest) -> ChatStream:
+        """See `Lane.stream`."""
+        return self._codec.stream(request)
+
+
+def _beta(value: bytes) -> dict[str, str]:
+    text = value.decode("latin-1")
+    return {"openai-beta": text} if text.isascii() and text.isprintable() else {}

@@ -1,0 +1,142 @@
+"""A client's format to a provider of another dialect, through the canonical form."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from gateway.dialects.canonical import Answer, Event, Failed, Finished, Request, Used
+from gateway.dialects.lanes import Outbound, Whole
+from gateway.dialects.openai_usage import Collector, generated
+from gateway.snapshot import DeploymentPolicy
+from gateway.types import ParsedRequest, Usage
+
+
+class EventWriter(Protocol):
+    """Writes one streamed answer in a client's format."""
+
+    def write(self, events: list[Event]) -> bytes:
+        """Return the bytes of these events. Never gets `Failed`; `Finished` is the last."""
+        ...
+
+
+class EventReader(Protocol):
+    """Reads one streamed answer of a provider, however the network cut it."""
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Return the events that are complete by now. `Used.usage` holds all that is known by then."""
+        ...
+
+    def end(self) -> list[Event]:
+        """The provider has ended: return what is left; `Finished` only if the answer is complete."""
+        ...
+
+
+class ClientFormat(Protocol):
+    """One format of clients, as translation needs it."""
+
+    def read(self, request: ParsedRequest) -> Request:
+        """Read a request whole. Raises RequestError for what the canonical form cannot hold, naming the parameter."""
+        ...
+
+    def answer(self, request: ParsedRequest, answer: Answer) -> bytes:
+        """Write a whole answer."""
+        ...
+
+    def writer(self, request: ParsedRequest) -> EventWriter:
+        """Return what writes a streamed answer."""
+        ...
+
+
+class ProviderFormat(Protocol):
+    """One format of providers, as translation needs it."""
+
+    def write(self, request: Request, deployment: DeploymentPolicy, cap: int) -> Outbound:
+        """Write a request. Raises RequestError (`canonical.cannot`) for what the dialect cannot say."""
+        ...
+
+    def read(self, body: bytes) -> Answer | Failed | None:
+        """Read a whole answer, or the provider's error in it. None when it is not one of this dialect."""
+        ...
+
+    def reader(self) -> EventReader:
+        """Return what reads a streamed answer."""
+        ...
+
+
+class Translated:
+    """See `Lane`."""
+
+    def __init__(self, client: ClientFormat, provider: ProviderFormat) -> None:
+        self._client, self._provider = client, provider
+
+    def outbound(
+        self, request: ParsedRequest, deployment: DeploymentPolicy, cap: int, headers: Mapping[bytes, bytes]
+    ) -> Outbound:
+        """See `Lane.outbound`."""
+        asked = self._client.read(request)
+        asked.model = deployment.upstream_model
+        return self._provider.write(asked, deployment, cap)
+
+    def whole(self, request: ParsedRequest, body: bytes) -> Whole | None:
+        """See `Lane.whole`."""
+        answer = self._provider.read(body)
+        if answer is None:
+            return None
+        if isinstance(answer, Failed):
+            return Whole(b"", None, answer.error, answer.status)
+        made = generated(body) if answer.usage is None else ()
+        return Whole(self._client.answer(request, answer), answer.usage, made=made)
+
+    def stream(self, request: ParsedRequest) -> "TranslatedStream":
+        """See `Lane.stream`."""
+        return TranslatedStream(self._provider.reader(), self._client.writer(request))
+
+
+class TranslatedStream:
+    """See `Stream`."""
+
+    __slots__ = ("_collector", "_reader", "_writer", "done", "error", "usage")
+
+    def __init__(self, reader: EventReader, writer: EventWriter) -> None:
+        self._reader, self._writer = reader, writer
+        self._collector = Collector()
+        self.usage: Usage | None = None
+        self.done = False
+        self.error: object = None
+
+    def feed(self, data: bytes) -> bytes:
+        """See `Stream.feed`."""
+        self._collector.add(data)
+        return self._pass(self._reader.feed(data))
+
+    def end(self) -> bytes:
+        """See `Stream.end`."""
+        return self._pass(self._reader.end())
+
+    def cut(self) -> bytes:
+        """Each write is of whole events."""
+        return b""
+
+    @property
+    def made(self) -> int:
+        """See `Stream.made`."""
+        return self._collector.size
+
+    def fragments(self) -> list[bytes]:
+        """See `Stream.fragments`."""
+        return self._collector.collect()
+
+    def _pass(self, events: list[Event]) -> bytes:
+        if self.done or self.error is not None:
+            return b""
+        passed: list[Event] = []
+        for event in events:
+            if isinstance(event, Failed):
+                self.error = event.error | {"code": event.status} if event.status != 502 else event.error
+                break
+            if isinstance(event, Used):
+                self.usage = event.usage
+            passed.append(event)
+            if isinstance(event, Finished):
+                self.done = True
+                break
+        return self._writer.write(passed) if passed else b""

@@ -1,0 +1,1 @@
+"""Where a call goes: policy, choice among deployments, breakers, retries and fallbacks."""

@@ -1,0 +1,71 @@
+"""What an administrator decided about the ways of a model, compiled. Pure data: `gateway.snapshot` holds one per model."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Strategy = Literal["weighted", "ordered", "least_latency", "least_busy", "cheapest", "sticky"]
+Reason = Literal["error", "rate_limit", "context_window", "content_policy", "budget"]
+
+DATA_CLASSES = ("public", "internal", "confidential", "restricted")  # in rising order of care
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Holds for a call when all that is said here holds; what is empty or None says nothing."""
+
+    team_ids: frozenset[str] = frozenset()
+    metadata: tuple[tuple[str, str], ...] = ()  # pairs that the call must carry
+    data_classes: frozenset[str] = frozenset()
+    least_prompt_tokens: int | None = None  # of the prompt's bound
+    most_prompt_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Calls for which `when` holds go to these deployments alone. The first rule that holds counts."""
+
+    name: str
+    when: Condition
+    deployment_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """A share of the calls tries a deployment, and stops by itself when too many of them fail."""
+
+    deployment_id: str
+    percent: float  # 0 to 100
+    stop_at_error_rate: float = 0.05  # share of failed calls
+    least_calls: int = 20  # before the rate means anything
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """Another model, by id, that serves calls that this one cannot, for these reasons. It is authorised like any other."""
+
+    model_id: str
+    on: frozenset[str]  # of Reason
+
+
+@dataclass(frozen=True, slots=True)
+class RoutePolicy:
+    """The ways of one model. `regions`: hard; a call, its fallbacks included, never leaves them (empty: anywhere)."""
+
+    strategy: Strategy = "weighted"
+    rules: tuple[Rule, ...] = ()
+    canary: Canary | None = None
+    fallbacks: tuple[Fallback, ...] = ()
+    retries: int = 2  # further attempts on the same model, after the first
+    regions: frozenset[str] = frozenset()
+
+
+DEFAULT_ROUTE = RoutePolicy()
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """A name that points to a model, now."""
+
+    slug: str
+    model_id: str
+    since: float  # epoch s
