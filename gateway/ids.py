@@ -24,12 +24,17 @@ def new_id(prefix: str) -> str:
 
     As in a UUIDv7 (RFC 9562, section 5.7) there are milliseconds first, then 77 bits of chance: unique, and no secret.
     """
-    noise = b2a_base64(random.randbytes(10))  # noqa: S311 - no secret
-    chance = noise[:NOISE].translate(_LETTERS).decode()
-    return f"{prefix}_{stamp(time.time_ns() // 1_000_000)}{chance}"
+    noise = b2a_base64(random.getrandbits(80).to_bytes(10, "big"))
+    return f"{prefix}_{stamp(time.time_ns() // 1_000_000)}{noise[:NOISE].translate(_LETTERS).decode()}"
+
+
+def stamp(now_ms: int) -> str:
+    """Return the part of an identifier that tells when it was made."""
+    rest = now_ms % 3844
+    return f"{_slow_digits(now_ms // 3844)}{ALPHABET[rest // 62]}{ALPHABET[rest % 62]}"
 
 
 @lru_cache(maxsize=8)
-def stamp(now_ms: int) -> str:
-    """Return the part of an identifier that tells when it was made."""
-    return base62(now_ms, STAMP)
+def _slow_digits(number: int) -> str:
+    """Return all digits of a stamp but the last two: they change every four seconds."""
+    return base62(number, STAMP - 2)
