@@ -13,8 +13,9 @@ from django.utils import timezone
 
 from billing import bulk
 from billing.models import Balance, Lease, Quota
-from gateway.quotas.escrow import WANTED_S, Account, Ask, Standing, decide
-from gateway.quotas.escrow import Slot as Slot
+from gateway.quotas.escrow import Account, Ask, decide
+from gateway.quotas.slices import WANTED_S, Standing
+from gateway.quotas.slices import Slot as Slot
 
 WANTED = timedelta(seconds=WANTED_S)
 

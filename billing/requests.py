@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from billing.labels import labels
 from billing.models import UsageEvent
 from catalog.models import Model, Price
-from gateway.money import cost_of, settle
+from gateway.money import settle
 
 NAMED = ("team", "user", "key", "application", "model", "deployment", "provider")
 
@@ -77,7 +77,7 @@ def charges(event: UsageEvent, price: Price | None) -> list[Charge]:
         ("Written to the cache", event.cache_write_tokens, written),
         ("Output", event.output_tokens, price.output),
     ]
-    found = [Charge(words, count, rate, settle(cost_of(count, rate))) for words, count, rate in parts if count]
+    found = [Charge(words, count, rate, settle(count * rate)) for words, count, rate in parts if count]
     return found + (
         [Charge("The call itself", 1, price.request, price.request, per_call=True)] if price.request else []
     )

@@ -7,22 +7,27 @@ from urllib.parse import quote
 
 from gateway.errors import GatewayError
 from gateway.money import format_usd
+from gateway.quotas.refusals import COMPANY_WIDE
+from gateway.quotas.slices import Slice
 from gateway.runtime import Runtime
 from gateway.types import Attempt, Call, Headers
 
 JSON = (b"content-type", b"application/json")
 NO_STORE = (b"cache-control", b"no-store")
-_PASSED = {name: name.encode() for name in ("openai-processing-ms", "openai-version")}
+_PASSED = (("openai-processing-ms", b"openai-processing-ms"), ("openai-version", b"openai-version"))
 _PLAIN = re.compile(r"[\x20-\x7e]{1,256}\Z")
-_TOKEN_METRICS = ("total_tokens", "input_tokens", "output_tokens")
+_NEITHER_CACHED_NOR_GUARDED = ((b"x-atrium-cache", b"bypass"), (b"x-atrium-guardrails", b"none"))
+_REQUESTS = (b"x-ratelimit-limit-requests", b"x-ratelimit-remaining-requests", b"x-ratelimit-reset-requests")
+_TOKENS = (b"x-ratelimit-limit-tokens", b"x-ratelimit-remaining-tokens", b"x-ratelimit-reset-tokens")
 
 
 def answer_headers(call: Call, attempt: Attempt, upstream: Mapping[str, str], runtime: Runtime) -> Headers:
     """Return the headers of a successful answer, but for its type and length. The cost is given once it is known."""
-    headers = [*call_headers(call, runtime), (b"x-atrium-cache", b"bypass"), (b"x-atrium-guardrails", b"none")]
+    headers = call_headers(call, runtime)
+    headers += _NEITHER_CACHED_NOR_GUARDED
     if attempt.closed:
         headers.append((b"x-atrium-cost-usd", format_usd(attempt.cost_nano_usd).encode()))
-    for name, written in _PASSED.items():
+    for name, written in _PASSED:
         value = upstream.get(name)
         if value is not None and _PLAIN.match(value):
             headers.append((written, value.encode()))
@@ -81,31 +86,40 @@ def _plain(text: str) -> bytes:
 
 
 def _limits(attempt: Attempt, now: float) -> Headers:
-    """Return the state of the tightest quotas, in OpenAI's names for requests and tokens."""
+    """Return the state of the tightest quotas as it is by now, in OpenAI's names for requests and tokens.
+
+    What is left of the whole company's money is nobody's business who calls.
+    """
     reservation = attempt.reserved.reservation
     headers: Headers = []
-    remaining_nano_usd = reservation.remaining_nano_usd
-    if remaining_nano_usd is not None:
-        if attempt.closed:  # what was reserved and not used is free again
-            remaining_nano_usd = max(0, remaining_nano_usd + attempt.reserved.demand.nano_usd - attempt.cost_nano_usd)
-        headers.append((b"x-atrium-budget-remaining-usd", format_usd(remaining_nano_usd).encode()))
-    tokens = next((metric for metric in _TOKEN_METRICS if metric in reservation.remaining), "")
-    for name, metric in ((b"requests", "requests"), (b"tokens", tokens)):
-        left = reservation.remaining.get(metric)
-        if left is not None:
-            headers += [
-                (b"x-ratelimit-limit-" + name, b"%d" % left.limit),
-                (b"x-ratelimit-remaining-" + name, b"%d" % left.left),
-                (b"x-ratelimit-reset-" + name, _duration(left.resets_at - now)),
-            ]
+    own = [part.left for part, _ in reservation.money if part.quota.scope_kind not in COMPANY_WIDE]
+    if own:
+        headers.append((b"x-atrium-budget-remaining-usd", format_usd(min(own)).encode()))
+    tightest: dict[str, Slice] = {}
+    for part, _ in reservation.rates:
+        metric = part.quota.metric
+        known = tightest.get(metric)
+        if known is None or part.left < known.left:
+            tightest[metric] = part
+    requests = tightest.get("requests")
+    tokens = tightest.get("total_tokens") or tightest.get("input_tokens") or tightest.get("output_tokens")
+    for names, found in ((_REQUESTS, requests), (_TOKENS, tokens)):
+        if found is not None:
+            limit, remaining, reset = names
+            headers.append((limit, b"%d" % found.capacity))
+            headers.append((remaining, b"%d" % found.left))
+            headers.append((reset, _duration(found.end - now)))
     return headers
 
 
 def _duration(seconds: float) -> bytes:
     """Write a duration as OpenAI does: `350ms`, `12s`, `6m0s`, `2h0m0s`."""
-    if seconds < 1:
-        return b"%dms" % max(0, seconds * 1000)
-    minutes, rest = divmod(int(seconds), 60)
+    return _whole_duration(int(seconds)) if seconds >= 1 else b"%dms" % max(0, seconds * 1000)
+
+
+@lru_cache(maxsize=4096)
+def _whole_duration(seconds: int) -> bytes:
+    minutes, rest = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
         return b"%dh%dm%ds" % (hours, minutes, rest)

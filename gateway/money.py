@@ -30,16 +30,13 @@ def format_usd(nano: int, places: int | None = None) -> str:
     """Write nano-USD as a decimal string: exact when `places` is None, else rounded half up."""
     if places is not None:
         return f"{(Decimal(nano) / NANO).quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP):f}"
-    whole, part = divmod(abs(nano), NANO)
-    decimals = f"{part:09d}".rstrip("0")
-    return f"{'-' if nano < 0 else ''}{whole}.{decimals:0<2}"
-
-
-def cost_of(tokens: int, nano_per_million: int) -> int:
-    """Return `tokens` × price in units of 1e-6 nano-USD; add these up, then call `settle`, so that nothing is rounded twice."""
-    return tokens * nano_per_million
+    if nano < 0:
+        return "-" + format_usd(-nano)
+    whole, part = divmod(nano, NANO)
+    exact = f"{whole}.{part:09d}"
+    return exact[:-7] + exact[-7:].rstrip("0")
 
 
 def settle(micro_nano: int) -> int:
-    """Round a sum of `cost_of` to whole nano-USD, half up."""
+    """Round a sum of tokens × nano-USD per 1,000,000 tokens to whole nano-USD, half up. Add up first: nothing is rounded twice."""
     return (micro_nano + 500_000) // 1_000_000

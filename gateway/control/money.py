@@ -10,10 +10,10 @@ from billing import escrow as ledger
 from gateway.control.database import DatabaseThread
 from gateway.errors import StoreUnavailable
 from gateway.journal.records import Hold
-from gateway.quotas.escrow import Ask, Escrow, Slot, Standing
+from gateway.quotas.escrow import Ask, Escrow
 from gateway.quotas.interface import Granted, Remaining
 from gateway.quotas.leases import Leaseholder, LeaseState
-from gateway.quotas.memory import holds_of
+from gateway.quotas.slices import Slot, Standing, holds_of
 from gateway.quotas.window import bounds_of
 from gateway.snapshot import QuotaPolicy
 
@@ -44,15 +44,15 @@ class LedgerMoney:
     async def take(self, asks: Sequence[tuple[QuotaPolicy, int]]) -> Granted | Remaining:
         """See `MoneyStore.take`."""
         now = self._now()
-        left = self._escrow.take(asks, now)
-        if left is None:
+        taken = self._escrow.take(asks, now)
+        if taken is None:
             waited = await self._holder.wait(asks, now)
             if isinstance(waited, Remaining):
                 return waited
-            left = waited
+            taken = waited
         elif self._escrow.thin:
             self._holder.top_up()
-        return Granted(holds_of(left, asks), tuple(left))
+        return Granted(holds_of(taken), taken)
 
     def release(self, holds: Sequence[Hold], spent_nano_usd: int) -> None:
         """Free what was held and not spent. What was spent stays reserved until the drain has settled it."""

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from gateway.quotas.escrow import Ask, Slot, Standing
+from gateway.quotas.escrow import Ask
+from gateway.quotas.slices import Slot, Standing
 
 
 class Authority(Protocol):

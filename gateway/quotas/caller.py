@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Sequence
 
-from gateway.quotas.escrow import Escrow, Slice
+from gateway.quotas.escrow import Escrow
 from gateway.quotas.interface import Remaining
+from gateway.quotas.slices import Slice
 from gateway.snapshot import QuotaPolicy
 
 
@@ -13,7 +14,7 @@ class Caller:
 
     def __init__(self, asks: Sequence[tuple[QuotaPolicy, int]], now: float, at: float) -> None:
         self.asks, self.now, self.joined, self.due = asks, now, at, at
-        self.answer: asyncio.Future[list[Remaining] | Remaining] = asyncio.get_running_loop().create_future()
+        self.answer: asyncio.Future[list[tuple[Slice, int]] | Remaining] = asyncio.get_running_loop().create_future()
         self.parts: list[tuple[Slice, int]] = []
 
     def claim(self, escrow: Escrow, at: float) -> None:
@@ -35,7 +36,7 @@ class Caller:
             return
         for part, need in self.parts:
             part.taken += need
-        self.answer.set_result([part.remaining(self.now) for part, _ in self.parts])
+        self.answer.set_result(self.parts)
 
     def refuse(self, part: Slice) -> None:
         if not self.answer.done():

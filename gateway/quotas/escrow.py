@@ -11,17 +11,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
-from gateway.quotas.interface import Remaining
+from gateway.quotas.slices import Slice, Slot
 from gateway.snapshot import UNSET, QuotaPolicy
 
-Slot = tuple[str, int]  # quota id, start of the window (epoch s)
 Bounds = Callable[[QuotaPolicy, float], tuple[int, int]]
 
 SLICE_OF_REMAINDER = 16  # the most that is leased beyond need, so that slices shrink with what is left
-SPARE_CALLS = 20  # a slice is topped up for about this many calls of the same size,
-USE_S = 1.0  # or for what was used in this long
-WANTED_S = 2.0  # how long a store remembers that somebody was not served
-PLACE_S = 1.0  # a place may become free at any time: say "in a second"
 _LATE_S = 2  # a lapsed slice is kept this long after its window, should the clock go back a little
 _AT_ONCE = 500  # slices looked at in one step of the event loop
 
@@ -34,73 +29,6 @@ class Ask(NamedTuple):
     capacity: int
     need: int
     spare: int = 0  # up to this much more, as long as plenty is left: saves the next trip
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What a store says of one window, after it granted. `settled` never comes back; `leased` is out with all processes."""
-
-    settled: int
-    leased: int
-    granted: int
-
-
-@dataclass(slots=True, eq=False)
-class Slice:
-    """What this process holds of one window of one quota. `reserved` of `leased` is promised or spent."""
-
-    quota: QuotaPolicy
-    start: int
-    end: int
-    capacity: int = 0
-    until: float = 0.0  # from here on (epoch s), window or capacity are another
-    leased: int = 0
-    reserved: int = 0
-    elsewhere: int = 0  # settled, or leased to others, when the store was last asked
-    settled: int = 0
-    low: int = -1  # with less than this free, it is topped up before it runs dry
-    lot: int = 0  # how much was free after the last grant: what recent use is worth
-    taken: int = 0  # ever, in and out: how busy this slice is
-    taken_then: int = 0
-    granted_at: float = 0.0  # monotonic
-    idle_since: float = 0.0  # monotonic
-    wanted_since: float = 0.0  # monotonic: since when the store has too little,
-    refused_at: float = -WANTED_S  # when it said so last,
-    refused_need: int = 0  # and how little was asked of it
-
-    @property
-    def slot(self) -> Slot:
-        return self.quota.id, self.start
-
-    @property
-    def free(self) -> int:
-        return self.leased - self.reserved
-
-    def remaining(self, now: float) -> Remaining:
-        """Say what is left of the quota as far as this process knows."""
-        left = self.capacity - self.elsewhere - self.reserved
-        resets_at = now + PLACE_S if self.quota.metric == "concurrent" else float(self.end)
-        return Remaining(self.quota, self.capacity, left if left > 0 else 0, resets_at, self.start)
-
-    def spare(self, need: int, at: float) -> int:
-        """Return how much beyond `need` is worth asking for, by recent use. `at` is monotonic."""
-        used = (self.taken - self.taken_then) / max(at - self.granted_at, 0.05) * USE_S
-        return max(SPARE_CALLS * need, int(used), self.lot // 2)
-
-    def refused(self, need: int, at: float) -> None:
-        """Note that the store had too little."""
-        if at - self.refused_at > WANTED_S:
-            self.wanted_since = at
-        self.refused_at, self.refused_need = at, need
-
-    def granted(self, standing: Standing, at: float) -> None:
-        """Take in what the store granted."""
-        self.leased += standing.granted
-        self.settled = standing.settled
-        self.elsewhere = standing.settled + standing.leased - self.leased
-        self.lot = max(0, self.free)
-        self.low = self.lot // 2 if standing.granted else -1
-        self.taken_then, self.granted_at, self.idle_since = self.taken, at, at
 
 
 class Escrow:
@@ -117,25 +45,23 @@ class Escrow:
         self.thin: set[Slot] = set()  # soon dry: to be topped up
         self.owed: dict[Slot, int] = {}  # lowered here, and not yet in the store
 
-    def take(self, asks: Sequence[tuple[QuotaPolicy, int]], now: float) -> list[Remaining] | None:
-        """Take each amount, or nothing at all (None) if a slice does not suffice. An amount of 0 always fits."""
-        parts, current = [], self._current
+    def take(self, asks: Sequence[tuple[QuotaPolicy, int]], now: float) -> list[tuple[Slice, int]] | None:
+        """Take each amount, and say from where; or take nothing at all (None) if a slice does not suffice. An amount of 0 always fits."""
+        taken, current = [], self._current
         for quota, need in asks:
             part = current.get(quota.id)
-            if part is None or part.quota is not quota or now >= part.until or now < part.start:
+            if part is None or part.quota is not quota or not part.start <= now < part.until:
                 part = self.slice_of(quota, now)
-            if need > part.leased - part.reserved and need > 0:
+            if part.leased - part.reserved < need and need > 0:
                 return None
-            parts.append((part, need))
-        left = []
-        for part, need in parts:
-            part.reserved += need
+            taken.append((part, need))
+        for part, need in taken:
             part.taken += need
-            if part.leased - part.reserved < part.low:
+            part.reserved = reserved = part.reserved + need
+            if part.leased - reserved < part.low:
                 part.low = -1
-                self.thin.add((part.quota.id, part.start))
-            left.append(part.remaining(now))
-        return left
+                self.thin.add(part.slot)
+        return taken
 
     def free(self, slot: Slot, amount: int) -> Slice | None:
         """Put back what was taken and not used; a negative amount was used beyond. None: its window is forgotten."""

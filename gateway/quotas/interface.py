@@ -1,12 +1,15 @@
 """The seam between the pipeline and where quotas are kept: reserve, then settle."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from gateway.journal.records import Hold
 from gateway.snapshot import QuotaPolicy
+
+if TYPE_CHECKING:
+    from gateway.quotas.slices import Slice
 
 
 class Demand(msgspec.Struct, frozen=True):
@@ -19,12 +22,11 @@ class Demand(msgspec.Struct, frozen=True):
 
 
 class Reservation(msgspec.Struct):
-    """What was taken. `holds` are the money parts, for the journal; `rates` what the rate store needs to give back."""
+    """What was taken, and of which slices. `holds` says the same of the money, for the journal."""
 
     holds: tuple[Hold, ...] = ()
-    rates: tuple[tuple[QuotaPolicy, int, int], ...] = ()  # (quota, window start, amount)
-    remaining_nano_usd: int | None = None  # of the tightest money quota after this reservation
-    remaining: dict[str, "Remaining"] = {}  # by metric, the tightest
+    rates: "Sequence[tuple[Slice, int]]" = ()
+    money: "Sequence[tuple[Slice, int]]" = ()
 
 
 class Remaining(msgspec.Struct):
@@ -60,7 +62,7 @@ class Granted(msgspec.Struct, frozen=True):
     """All asked amounts were taken."""
 
     holds: tuple[Hold, ...]
-    remaining: tuple[Remaining, ...]
+    taken: "Sequence[tuple[Slice, int]]"
 
 
 class RateStore(Protocol):
@@ -69,10 +71,10 @@ class RateStore(Protocol):
     Neither taking nor giving back suspends while the slices in hand suffice.
     """
 
-    async def take(self, asks: Sequence[tuple[QuotaPolicy, int]], now: float) -> "list[Remaining] | Remaining":
+    async def take(self, asks: Sequence[tuple[QuotaPolicy, int]], now: float) -> "list[tuple[Slice, int]] | Remaining":
         """Take each amount, all or none; each quota is named once. An amount of 0 is always granted.
 
-        Returns what is left of each, in order; a single `Remaining` names the quota that did not allow it.
+        Returns the slice that each was taken of, in order, with the amount; `Remaining` names the quota that did not allow it.
         """
         ...
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from gateway.errors import StoreUnavailable
 from gateway.quotas.authority import Authority
 from gateway.quotas.caller import Caller
-from gateway.quotas.escrow import Ask, Escrow, Slice, Slot, Standing
+from gateway.quotas.escrow import Ask, Escrow
 from gateway.quotas.interface import Remaining
+from gateway.quotas.slices import Slice, Slot, Standing
 from gateway.snapshot import QuotaPolicy
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ class Leaseholder:
         """Say how leases stand."""
         return LeaseState(self._escrow.slices.values(), len(self._waiting), len(self._wanted), self._waits)
 
-    async def wait(self, asks: Asks, now: float) -> list[Remaining] | Remaining:
+    async def wait(self, asks: Asks, now: float) -> list[tuple[Slice, int]] | Remaining:
         """Take amounts that the slices in hand did not cover. Raises StoreUnavailable."""
         waiter = Caller(asks, now, asyncio.get_running_loop().time())
         used_up = self._used_up(asks, now, waiter.joined)

@@ -5,8 +5,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from gateway.journal.records import Hold
-from gateway.quotas.escrow import Escrow, Slice
+from gateway.quotas.escrow import Escrow
 from gateway.quotas.interface import Granted, Remaining
+from gateway.quotas.slices import Slice, holds_of
 from gateway.quotas.window import bounds_of
 from gateway.snapshot import QuotaPolicy
 
@@ -20,11 +21,13 @@ class SoleEscrow(Escrow):
         self.owed.clear()
         return part
 
-    def take_or_refuse(self, asks: Sequence[tuple[QuotaPolicy, int]], now: float) -> list[Remaining] | Remaining:
-        """Take each amount, all or none; a single `Remaining` names the quota that did not allow it."""
-        left = self.take(asks, now)
-        if left is not None:
-            return left
+    def take_or_refuse(
+        self, asks: Sequence[tuple[QuotaPolicy, int]], now: float
+    ) -> list[tuple[Slice, int]] | Remaining:
+        """Take each amount, all or none; a `Remaining` names the quota that did not allow it."""
+        taken = self.take(asks, now)
+        if taken is not None:
+            return taken
         parts = [(self.slice_of(quota, now), need) for quota, need in asks]
         return next(part for part, need in parts if need > part.free and need > 0).remaining(now)
 
@@ -42,10 +45,8 @@ class MemoryMoneyStore:
 
     async def take(self, asks: Sequence[tuple[QuotaPolicy, int]]) -> Granted | Remaining:
         """Take each amount (nano-USD), all or none; each quota is named once."""
-        left = self._escrow.take_or_refuse(asks, self._clock())
-        if isinstance(left, Remaining):
-            return left
-        return Granted(holds_of(left, asks), tuple(left))
+        taken = self._escrow.take_or_refuse(asks, self._clock())
+        return taken if isinstance(taken, Remaining) else Granted(holds_of(taken), taken)
 
     def release(self, holds: Sequence[Hold], spent_nano_usd: int) -> None:
         """Give each hold back and count what was spent in the period it was reserved in."""
@@ -67,8 +68,3 @@ class MemoryMoneyStore:
         return sum(part.reserved for slot, part in self._escrow.slices.items() if slot[0] == quota_id) - self.spent(
             quota_id
         )
-
-
-def holds_of(left: Sequence[Remaining], asks: Sequence[tuple[QuotaPolicy, int]]) -> tuple[Hold, ...]:
-    """Return what the journal notes of amounts that were taken."""
-    return tuple([Hold(of.quota.id, of.starts_at, need) for of, (_, need) in zip(left, asks, strict=True)])

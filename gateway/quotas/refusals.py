@@ -28,12 +28,12 @@ _METRICS = {
 }
 
 
-_COMPANY_WIDE = frozenset({"organisation", "model"})
+COMPANY_WIDE = frozenset({"organisation", "model"})
 
 
 def company_wide(quota: QuotaPolicy) -> bool:
     """Say whether a budget is the whole company's: who calls may know that it exists, but not how much is left."""
-    return quota.metric == "usd" and quota.scope_kind in _COMPANY_WIDE
+    return quota.metric == "usd" and quota.scope_kind in COMPANY_WIDE
 
 
 def step_down_words(quota: QuotaPolicy, principal: Principal, asked: str, used: str) -> str:

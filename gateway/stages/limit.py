@@ -1,11 +1,12 @@
 """Stage 3: reserve the most that this call can use, of every quota that applies, or refuse."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 from gateway.errors import BudgetError, GatewayError, RateError
-from gateway.money import cost_of, settle
+from gateway.money import settle
 from gateway.quotas.interface import Demand, Granted, Remaining, Reservation
-from gateway.quotas.refusals import budget_words, company_wide, rate_words, retry_after_s
+from gateway.quotas.refusals import budget_words, rate_words, retry_after_s
+from gateway.quotas.slices import windows_of
 from gateway.runtime import Runtime
 from gateway.snapshot import Plan, Price, QuotaPolicy, Snapshot
 from gateway.types import Grant, Principal, Reserved
@@ -36,26 +37,18 @@ async def reserve(
 async def take(rate_asks: Asks, money_asks: Asks, runtime: Runtime) -> Reservation | Remaining:
     """Take rates first, then money; a refusal of either leaves nothing taken. Returns `Remaining` of the quota that did not allow it."""
     now = runtime.clock.now()
-    reservation = Reservation()
-    if rate_asks:
-        taken = await runtime.rates.take(rate_asks, now)
-        if isinstance(taken, Remaining):
-            return taken
-        reservation.rates = tuple(
-            [(of.quota, of.starts_at, amount) for of, (_, amount) in zip(taken, rate_asks, strict=True)]
-        )
-        _tightest(reservation, taken)
-    if money_asks:
-        granted: Granted | Remaining | None = None
-        try:
-            granted = await runtime.money.take(money_asks)
-        finally:
-            if not isinstance(granted, Granted):
-                await runtime.rates.give_back(reservation.rates, now)
-        if isinstance(granted, Remaining):
-            return granted
-        _hold(reservation, granted)
-    return reservation
+    rates = await runtime.rates.take(rate_asks, now) if rate_asks else []
+    if isinstance(rates, Remaining):
+        return rates
+    if not money_asks:
+        return Reservation(rates=rates)
+    granted: Granted | Remaining | None = None
+    try:
+        granted = await runtime.money.take(money_asks)
+    finally:
+        if not isinstance(granted, Granted):
+            await runtime.rates.give_back(windows_of(rates), now)
+    return granted if isinstance(granted, Remaining) else Reservation(granted.holds, rates, granted.taken)
 
 
 def demand_of(grant: Grant, has_output: bool, cap: int) -> Demand:
@@ -140,20 +133,4 @@ def _amounts(demand: Demand) -> dict[str, int]:
 
 def _most(price: Price, prompt: int, output: int) -> int:
     dearest = max(price.input, price.cached_input or 0, price.cache_write or 0)
-    return settle(cost_of(prompt, dearest) + cost_of(output, price.output)) + price.request
-
-
-def _tightest(reservation: Reservation, all_remaining: Iterable[Remaining]) -> None:
-    for remaining in all_remaining:
-        metric = remaining.quota.metric
-        known = reservation.remaining.get(metric)
-        if known is None or remaining.left < known.left:
-            reservation.remaining[metric] = remaining
-
-
-def _hold(reservation: Reservation, granted: Granted) -> None:
-    """Keep what was granted. What is left of the whole company's money is nobody's business who calls."""
-    reservation.holds = granted.holds
-    own = [remaining for remaining in granted.remaining if not company_wide(remaining.quota)]
-    _tightest(reservation, own)
-    reservation.remaining_nano_usd = min((remaining.left for remaining in own), default=None)
+    return settle(prompt * dearest + output * price.output) + price.request

@@ -2,7 +2,7 @@
 
 from gateway.dialects.openai_usage import text_of
 from gateway.errors import ClientGoneError
-from gateway.money import cost_of, settle
+from gateway.money import settle
 from gateway.runtime import Runtime
 from gateway.snapshot import Price
 from gateway.stages.translate import service_of
@@ -41,10 +41,10 @@ def cost(usage: Usage, price: Price) -> int:
     cached = price.input if price.cached_input is None else price.cached_input
     written = price.input if price.cache_write is None else price.cache_write
     return price.request + settle(
-        cost_of(plain, price.input)
-        + cost_of(usage.cached_tokens, cached)
-        + cost_of(usage.cache_write_tokens, written)
-        + cost_of(usage.output_tokens, price.output)
+        plain * price.input
+        + usage.cached_tokens * cached
+        + usage.cache_write_tokens * written
+        + usage.output_tokens * price.output
     )
 
 

@@ -9,6 +9,7 @@ from gateway.dialects.openai_usage import text_of
 from gateway.errors import GatewayError
 from gateway.journal.records import Hold
 from gateway.quotas.interface import Demand, Remaining, Reservation
+from gateway.quotas.slices import windows_of
 from gateway.runtime import Runtime
 from gateway.snapshot import Plan
 from gateway.stages.limit import asks_of, plan_of, refusal, take
@@ -70,7 +71,7 @@ async def _top_up(grant: Grant, attempt: Attempt, made: int, runtime: Runtime) -
 
 
 def _growing(grant: Grant, reservation: Reservation) -> Plan:
-    held = {hold.quota_id for hold in reservation.holds} | {quota.id for quota, _, _ in reservation.rates}
+    held = {hold.quota_id for hold in reservation.holds} | {part.quota.id for part, _ in reservation.rates}
     rates, money = plan_of(grant.principal, grant.snapshot, grant.model.id)
     return (
         tuple(quota for quota in rates if quota.id in held and quota.metric in GROWING),
@@ -87,13 +88,13 @@ async def _merged(old: Reservation, more: Reservation, runtime: Runtime) -> Rese
             runtime.money.release([hold], 0)
         else:
             holds[hold.quota_id, hold.period] = Hold(hold.quota_id, hold.period, held.amount + hold.amount)
-    rates = {(quota.id, start): (quota, start, amount) for quota, start, amount in old.rates}
-    for quota, start, amount in more.rates:
-        if (quota.id, start) in rates:
-            rates[quota.id, start] = (quota, start, rates[quota.id, start][2] + amount)
+    rates = {part.slot: (part, amount) for part, amount in old.rates}
+    for part, amount in more.rates:
+        if part.slot in rates:
+            rates[part.slot] = (part, rates[part.slot][1] + amount)
         else:
-            await runtime.rates.give_back([(quota, start, amount)], runtime.clock.now())
-    return Reservation(tuple(holds.values()), tuple(rates.values()), more.remaining_nano_usd, old.remaining)
+            await runtime.rates.give_back(windows_of([(part, amount)]), runtime.clock.now())
+    return Reservation(tuple(holds.values()), tuple(rates.values()), old.money)
 
 
 def _ended(error: GatewayError) -> GatewayError:

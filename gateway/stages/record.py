@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from gateway.errors import GatewayError
 from gateway.journal.frames import JournalError
 from gateway.journal.records import Closed
+from gateway.quotas.slices import windows_of
 from gateway.runtime import Runtime
-from gateway.snapshot import QuotaPolicy
+from gateway.snapshot import Metric, QuotaPolicy
 from gateway.stages.meter import count, price
 from gateway.types import Attempt, Call, CallLine, Usage
+
+_NOTHING = Usage()
 
 
 async def finish(call: Call, runtime: Runtime) -> None:
@@ -16,7 +19,7 @@ async def finish(call: Call, runtime: Runtime) -> None:
     reserved, call.reserved = call.reserved, None
     if reserved is not None:
         runtime.money.release(reserved.reservation.holds, 0)
-        await _give_back(reserved.reservation.rates, runtime)
+        await _give_back(windows_of(reserved.reservation.rates), runtime)
     attempt = call.attempt
     if attempt is not None and not attempt.closed:
         if attempt.usage is None:
@@ -33,7 +36,7 @@ def finish_now(call: Call, runtime: Runtime) -> None:
     reserved, call.reserved = call.reserved, None
     if reserved is not None:
         runtime.money.release(reserved.reservation.holds, 0)
-        runtime.later(_give_back(reserved.reservation.rates, runtime))
+        runtime.later(_give_back(windows_of(reserved.reservation.rates), runtime))
     attempt = call.attempt
     if attempt is not None and not attempt.closed:
         price(call, attempt)
@@ -44,7 +47,7 @@ def finish_now(call: Call, runtime: Runtime) -> None:
 def line_of(call: Call, runtime: Runtime) -> CallLine:
     """Return the one line that the log gets of a call."""
     attempt, error, entry = call.attempt, call.error, call.principal.key if call.principal else None
-    usage = attempt.usage if attempt and attempt.usage else Usage()
+    usage = attempt.usage if attempt and attempt.usage else _NOTHING
     now = runtime.clock.monotonic()
     return CallLine(
         at_ms=int(call.at * 1000),
@@ -75,7 +78,7 @@ def line_of(call: Call, runtime: Runtime) -> CallLine:
 def _close(call: Call, attempt: Attempt, runtime: Runtime) -> None:
     """Journal how an attempt ended, then free what it held. A hold that cannot be journaled stays held."""
     attempt.closed = True
-    usage, error, now = attempt.usage or Usage(), call.error, runtime.clock.monotonic()
+    usage, error, now = attempt.usage or _NOTHING, call.error, runtime.clock.monotonic()
     closed = Closed(
         request_id=call.request_id,
         attempt=attempt.number,
@@ -117,20 +120,23 @@ async def _give_back(rates: Sequence[tuple[QuotaPolicy, int, int]], runtime: Run
 
 def _unused(attempt: Attempt) -> list[tuple[QuotaPolicy, int, int]]:
     """Return what of the reserved rates is to be given back; a negative amount was used beyond."""
-    usage, found = attempt.usage or Usage(), []
-    for quota, start, amount in attempt.reserved.reservation.rates:
-        rest = amount - _used(quota, usage)
-        if rest and quota.metric != "requests":
-            found.append((quota, start, rest))
+    usage, found = attempt.usage or _NOTHING, []
+    for part, amount in attempt.reserved.reservation.rates:
+        metric = part.quota.metric
+        if metric == "requests":
+            continue
+        rest = amount - _used(metric, usage)
+        if rest:
+            found.append((part.quota, part.start, rest))
     return found
 
 
-def _used(quota: QuotaPolicy, usage: Usage) -> int:
-    if quota.metric == "input_tokens":
+def _used(metric: Metric, usage: Usage) -> int:
+    if metric == "total_tokens":
+        return usage.input_tokens + usage.output_tokens
+    if metric == "input_tokens":
         return usage.input_tokens
-    if quota.metric == "output_tokens":
-        return usage.output_tokens
-    return usage.input_tokens + usage.output_tokens if quota.metric == "total_tokens" else 0
+    return usage.output_tokens if metric == "output_tokens" else 0
 
 
 def _ttft_ms(call: Call, attempt: Attempt | None) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from gateway.quotas.interface import Remaining
 from gateway.quotas.memory import SoleEscrow
+from gateway.quotas.slices import Slice
 from gateway.quotas.window import rate_bounds
 from gateway.snapshot import QuotaPolicy
 
@@ -17,7 +18,7 @@ class MemoryRateStore:
     def __init__(self) -> None:
         self._escrow = SoleEscrow(rate_bounds, lapses=True)
 
-    async def take(self, asks: Sequence[tuple[QuotaPolicy, int]], now: float) -> list[Remaining] | Remaining:
+    async def take(self, asks: Sequence[tuple[QuotaPolicy, int]], now: float) -> list[tuple[Slice, int]] | Remaining:
         """See `RateStore.take`."""
         return self._escrow.take_or_refuse(asks, now)
 

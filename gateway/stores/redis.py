@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from gateway.quotas.escrow import Escrow
 from gateway.quotas.interface import Remaining
 from gateway.quotas.leases import Leaseholder, LeaseState
+from gateway.quotas.slices import Slice
 from gateway.quotas.window import rate_bounds
 from gateway.snapshot import QuotaPolicy
 from gateway.stores.redis_leases import RedisLeases, share_of
@@ -38,14 +39,14 @@ class RedisRateStore:
         """Say how leases stand, for metrics."""
         return self._holder.state()
 
-    async def take(self, asks: Sequence[tuple[QuotaPolicy, int]], now: float) -> list[Remaining] | Remaining:
+    async def take(self, asks: Sequence[tuple[QuotaPolicy, int]], now: float) -> list[tuple[Slice, int]] | Remaining:
         """See `RateStore.take`."""
-        left = self._escrow.take(asks, now)
-        if left is None:
+        taken = self._escrow.take(asks, now)
+        if taken is None:
             return await self._holder.wait(asks, now)
         if self._escrow.thin:
             self._holder.top_up()
-        return left
+        return taken
 
     async def give_back(self, asks: Sequence[tuple[QuotaPolicy, int, int]], now: float) -> None:
         """See `RateStore.give_back`. Where others wait, what is free is in Redis before this returns."""

@@ -12,7 +12,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from gateway.quotas.escrow import Account, Ask, Escrow, Slice, Slot, Standing, decide
+from gateway.quotas.escrow import Account, Ask, Escrow, decide
+from gateway.quotas.slices import Slice, Slot, Standing
 from gateway.snapshot import UNSET
 from gateway.stores import scripts
 

@@ -11,7 +11,8 @@ number of leases, then for each: ms to keep it (0: a gauge), what this process h
 Each returns 1 when Redis knew the process, 0 when it did not, -1 when a later script was here before.
 """
 
-from gateway.quotas.escrow import SLICE_OF_REMAINDER, WANTED_S
+from gateway.quotas.escrow import SLICE_OF_REMAINDER
+from gateway.quotas.slices import WANTED_S
 
 _PROCESS = """
 local time = redis.call('TIME')

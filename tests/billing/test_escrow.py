@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from billing import escrow
 from billing.models import Balance, Lease, Quota
-from gateway.quotas.escrow import SLICE_OF_REMAINDER, Ask, Standing
+from gateway.quotas.escrow import SLICE_OF_REMAINDER, Ask
+from gateway.quotas.slices import Standing
 from tests.factories.billing import QuotaFactory
 
 PERIOD = 1_000

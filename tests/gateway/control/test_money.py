@@ -256,7 +256,7 @@ async def test_an_unrelated_edit_asks_nobody_and_keeps_the_lease(
     edited = replace(of, step_down_model_id="mod_cheap")
     granted = await money.take([(edited, 10)])
     assert isinstance(granted, Granted)
-    assert granted.remaining[0].left == 980
+    assert granted.taken[0][0].left == 980
 
 
 async def test_limits_that_overlap_in_any_order_never_wait_for_each_other(

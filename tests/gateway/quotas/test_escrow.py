@@ -7,7 +7,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
-from gateway.quotas.escrow import SLICE_OF_REMAINDER, Account, Ask, Escrow, Slot, Standing, decide
+from gateway.quotas.escrow import SLICE_OF_REMAINDER, Account, Ask, Escrow, decide
+from gateway.quotas.slices import Slot, Standing
 from gateway.snapshot import QuotaExtra, QuotaPolicy
 from tests.gateway.stores.quotas import NOW, quota
 
@@ -29,8 +30,10 @@ def test_what_is_in_hand_is_handed_out_and_no_more() -> None:
     escrow = Escrow(bounds, lapses=True)
     assert escrow.take([(WIDE, 1)], NOW) is None
     lease(escrow, WIDE, NOW, 10, others=200)
-    left = escrow.take([(WIDE, 10)], NOW)
-    assert left is not None and (left[0].limit, left[0].left, left[0].starts_at) == (1_000, 790, 1_800_000_000)
+    taken = escrow.take([(WIDE, 10)], NOW)
+    assert taken is not None
+    [(part, amount)] = taken
+    assert (part.capacity, part.left, part.start, amount) == (1_000, 790, 1_800_000_000, 10)
     assert escrow.take([(WIDE, 1)], NOW) is None
     escrow.free((WIDE.id, 1_800_000_000), 4)
     assert escrow.take([(WIDE, 4)], NOW) is not None
@@ -232,21 +235,19 @@ class Books(RuleBasedStateMachine):
     def take(self, who: int, wide: int, tight: int | None) -> object:
         asks = [(self.quotas["wide"], wide)] + ([(self.quotas["tight"], tight)] if tight else [])
         escrow = self.processes[who].escrow
-        left = escrow.take(asks, self.now)
-        if left is None and self.grant(who, self.short(who, asks)) is not None:
+        taken = escrow.take(asks, self.now)
+        if taken is None and self.grant(who, self.short(who, asks)) is not None:
             for other, process in enumerate(self.processes):  # it is wanted now: whatever is free goes back
                 process.escrow.lower(process.escrow.wanted(tuple(process.escrow.slices)))
                 self.give_back(other)
             if self.grant(who, self.short(who, asks)) is not None:
                 assert not self.fits(asks), "a false refusal"
                 return multiple()
-        if left is None:
-            left = escrow.take(asks, self.now)
-        assert left is not None, "granted, and yet not in hand"
-        return Held(
-            self.processes[who],
-            tuple(((of.quota.id, of.starts_at), need) for of, (_, need) in zip(left, asks, strict=True)),
-        )
+        if taken is None:
+            taken = escrow.take(asks, self.now)
+        assert taken is not None, "granted, and yet not in hand"
+        assert [(part.quota.id, amount) for part, amount in taken] == [(of.id, need) for of, need in asks]
+        return Held(self.processes[who], tuple((part.slot, amount) for part, amount in taken))
 
     def fits(self, asks: list[tuple[QuotaPolicy, int]]) -> bool:
         """Say whether everything promised and spent leaves room, wherever it lies."""

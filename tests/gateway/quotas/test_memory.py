@@ -26,7 +26,7 @@ async def test_all_or_none_and_the_tighter_one_is_named() -> None:
     granted = await store.take([(TEAM, 50), (KEY, 50)])
     assert isinstance(granted, Granted)
     assert granted.holds == (Hold("team", NOVEMBER, 50), Hold("key", 0, 50))
-    assert [item.left for item in granted.remaining] == [50, 10]
+    assert [part.left for part, _ in granted.taken] == [50, 10]
     refused = await store.take([(TEAM, 50), (KEY, 11)])
     assert isinstance(refused, Remaining)
     assert refused.quota is KEY

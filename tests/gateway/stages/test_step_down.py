@@ -87,7 +87,7 @@ def note(call: Call, used: Grant, slug: str, quotas: list[QuotaPolicy], counted:
     assert call.reserved is not None
     applying = {quota.id: quota for quota in quotas_of(used.principal, used.snapshot, used.model.id)}
     holds = {hold.quota_id: hold.amount for hold in call.reserved.reservation.holds}
-    holds |= {quota.id: amount for quota, _, amount in call.reserved.reservation.rates}
+    holds |= {part.quota.id: amount for part, amount in call.reserved.reservation.rates}
     assert holds.keys() <= applying.keys()
     assert all(applying[one].step_down_model_id for one in applying.keys() - holds.keys()), "only these let calls go on"
     demand = demand_of(used, has_output=True, cap=used.model.max_output_tokens)
