@@ -46,7 +46,7 @@ async def handle(call: Call, runtime: Runtime) -> None:
         guard_input(call)
         if cached(call) is None:
             deployment = candidates(grant.model, call.endpoint, runtime.choose, snapshot.stops)[0]
-            response = await dial(call, grant, translate(call, grant, deployment), runtime)
+            response = await dial(call, grant, await translate(call, grant, deployment, runtime), runtime)
             await relay(call, grant, response, runtime)  # guards the answer, meters and records it
     except GatewayError as error:
         await _fail(call, error, runtime)

@@ -5,8 +5,9 @@ import random
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
+from gateway.credentials.ways import Credentials
 from gateway.errors import UnavailableError
 from gateway.journal.records import Record
 from gateway.keyring import KeyRing
@@ -34,8 +35,8 @@ class Clock(Protocol):
 class SystemClock:
     """The clock of this machine."""
 
-    now = staticmethod(time.time)
-    monotonic = staticmethod(time.monotonic)
+    now: ClassVar = staticmethod(time.time)
+    monotonic: ClassVar = staticmethod(time.monotonic)
 
 
 class Journal(Protocol):
@@ -126,7 +127,16 @@ class Runtime:
     closing: bool = False
     held_bytes: int = 0  # of bodies, as the front counts them
     in_flight: dict[asyncio.Task[Any], Call] = field(default_factory=dict)
+    credentials: Credentials = field(init=False)
     _chores: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.credentials = Credentials(
+            self.upstream,
+            lambda: self.clock.now(),
+            lambda: self.clock.monotonic(),
+            lambda code, subject: self.observer.alarm(code, subject),
+        )
 
     def ready_snapshot(self) -> Snapshot:
         """Return the snapshot. Raises UnavailableError before the first one, and once it is too old to trust."""
@@ -175,6 +185,7 @@ class Runtime:
         for task in tuple(self.in_flight):
             task.cancel()
         await self._settled(CUT_WITHIN_S)
+        self.credentials.close()
         await self.upstream.close()
 
     async def _settled(self, deadline_s: float) -> None:

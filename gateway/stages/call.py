@@ -44,6 +44,8 @@ async def dial(call: Call, grant: Grant, request: UpstreamRequest, runtime: Runt
     if response.status == 200:
         return response
     attempt.served = False  # providers do not bill what they refuse
+    if response.status == 401:
+        runtime.credentials.refused(deployment)
     try:
         raise await _refusal(call, response, deployment)
     finally:

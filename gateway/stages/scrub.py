@@ -3,7 +3,9 @@
 import re
 from typing import Any
 
-_LIKE_A_KEY = re.compile(r"\b(?:AIza|Bearer |(?:sk|pk|gsk|xai|hf|r8)[-_])[A-Za-z0-9*_\-.]{8,}")
+_LIKE_A_KEY = re.compile(
+    r"\b(?:AIza|Bearer |ya29\.|eyJ|ABSK|(?:AKIA|ASIA)[A-Z0-9]|(?:sk|pk|gsk|xai|hf|r8)[-_])[A-Za-z0-9*_\-.]{8,}"
+)
 _MASK = "[credential]"
 
 

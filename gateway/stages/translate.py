@@ -1,8 +1,10 @@
 """Stage 7: the request as the provider gets it. Same dialect: the client's bytes, but for what must differ."""
 
+from gateway.credentials.tokens import FETCH_WITHIN_S
 from gateway.dialects import registry
 from gateway.dialects.lanes import Lane
 from gateway.dialects.registry import Service
+from gateway.runtime import Runtime
 from gateway.snapshot import DeploymentPolicy, ModelPolicy
 from gateway.types import Call, Grant, UpstreamRequest
 
@@ -27,10 +29,11 @@ def output_cap(model: ModelPolicy) -> int:
     return model.max_output_tokens
 
 
-def translate(call: Call, grant: Grant, deployment: DeploymentPolicy) -> UpstreamRequest:
+async def translate(call: Call, grant: Grant, deployment: DeploymentPolicy, runtime: Runtime) -> UpstreamRequest:
     """Return the outbound request. Of the client's headers none is passed on but what a lane lists.
 
-    Raises RequestError for what the provider's dialect cannot say.
+    Waits for nothing but an access token that is not at hand. Raises RequestError for what the provider's dialect cannot
+    say, UpstreamError (upstream_credential) where the provider's credential cannot be used.
     """
     outbound = lane_of(call, deployment).outbound(grant.request, deployment, output_cap(grant.model), call.headers)
     headers = {
@@ -41,7 +44,9 @@ def translate(call: Call, grant: Grant, deployment: DeploymentPolicy) -> Upstrea
         "x-request-id": call.request_id,
         **outbound.headers,
     }
-    credential = deployment.credential.strip()  # files that hold one end with a line feed
-    if credential:
-        headers["authorization"] = f"Bearer {credential}"
-    return UpstreamRequest(deployment, deployment.base_url + outbound.path, headers, outbound.body)
+    url, way = deployment.base_url + outbound.path, deployment.auth or registry.PROVIDERS[deployment.dialect].auth
+    proof = runtime.credentials.at_hand(way, deployment, url, headers, outbound.body)
+    if proof is None:
+        proof = await call.watch.upstream(runtime.credentials.fetched(way, deployment), 2 * FETCH_WITHIN_S)
+    headers.update(proof)
+    return UpstreamRequest(deployment, url, headers, outbound.body)
