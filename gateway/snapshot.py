@@ -59,6 +59,7 @@ class DeploymentPolicy:
         default_factory=dict, hash=False
     )  # of its dialect: api_version, project, location, …
     data_classes: frozenset[str] | None = None  # what it may be sent; None: anything that the model may
+    prices: tuple[Price, ...] = ()  # instead of the model's, once one is in force; sorted by `effective_from`
 
 
 @dataclass(frozen=True, slots=True)

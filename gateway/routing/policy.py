@@ -22,21 +22,26 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Calls for which `when` holds go to these deployments alone. The first rule that holds counts."""
+    """Calls for which `when` holds go to these deployments, and to those in these regions, alone. The first that holds counts."""
 
     name: str
     when: Condition
-    deployment_ids: frozenset[str]
+    deployment_ids: frozenset[str] = frozenset()
+    regions: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """A share of the calls tries a deployment, and stops by itself when too many of them fail."""
+    """A share of the calls tries a deployment, and stops by itself when too many of them fail.
+
+    Only an administrator starts it again: another `since` (or any other change of it) counts anew.
+    """
 
     deployment_id: str
     percent: float  # 0 to 100
     stop_at_error_rate: float = 0.05  # share of failed calls
     least_calls: int = 20  # before the rate means anything
+    since: float = 0.0  # epoch s; when it was started
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +57,12 @@ class RoutePolicy:
     """The ways of one model. `regions`: hard; a call, its fallbacks included, never leaves them (empty: anywhere)."""
 
     strategy: Strategy = "weighted"
+    order: tuple[str, ...] = ()  # ids of deployments, for "ordered"; those that are not named come last, heaviest first
     rules: tuple[Rule, ...] = ()
     canary: Canary | None = None
     fallbacks: tuple[Fallback, ...] = ()
     retries: int = 2  # further attempts on the same model, after the first
+    retry_within_s: float = 240.0  # no further attempt, and no fallback, begins later than this after the call
     regions: frozenset[str] = frozenset()
 
 
