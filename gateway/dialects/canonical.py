@@ -14,7 +14,7 @@ from typing import Any, Literal
 from gateway.errors import RequestError
 from gateway.types import Usage
 
-Effort = Literal["minimal", "low", "medium", "high", "xhigh"]
+Effort = Literal["minimal", "low", "medium", "high", "xhigh", "max"]
 StopReason = Literal["end", "length", "tools", "stop_sequence", "refusal", "filtered"]
 
 
