@@ -75,7 +75,7 @@ class FileJournals:
 
     def reader(self) -> JournalReader:
         """See `Journals`."""
-        return JournalReader(self._folder, self._incarnation)
+        return JournalReader(self._folder, self._incarnation, lambda: self._own.end)
 
     def dead(self) -> Sequence[DeadJournal]:
         """See `Journals`."""

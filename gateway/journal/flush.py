@@ -15,12 +15,12 @@ Waiting = asyncio.Future[None]
 class GroupFlush:
     """Call `wait` after each write; the future it returns is done once a flush that began after the write has ended.
 
-    `duplicate` returns a descriptor of the file that is written, for this thread to flush and close; `failed` hears of
-    a flush that failed, in the thread: what it was to flush may or may not be on the disk.
+    `flush` brings all that was written so far to the disk; `failed` hears when that failed: what was to be flushed may
+    or may not be there. Both are called in the thread.
     """
 
-    def __init__(self, duplicate: Callable[[], int], failed: Callable[[OSError], JournalError]) -> None:
-        self._duplicate = duplicate
+    def __init__(self, flush: Callable[[], None], failed: Callable[[OSError], JournalError]) -> None:
+        self._flush = flush
         self._failed = failed
         self._waiting: list[Waiting] = []
         self._changed = threading.Condition()
@@ -53,19 +53,19 @@ class GroupFlush:
                 if not group:
                     return
             try:
-                descriptor = self._duplicate()
-                try:
-                    flush(descriptor)
-                finally:
-                    os.close(descriptor)
+                self._flush()
             except OSError as error:
-                _tell(group, self._failed(error))
+                failure = self._failed(error)
+                with self._changed:  # the next flush may not see what this one could not bring there
+                    group += self._waiting
+                    self._waiting = []
+                _tell(group, failure)
             else:
                 _tell(group, None)
 
 
 def flush(descriptor: int) -> None:
-    """Flush to the disk itself; macOS needs a stronger call for that."""
+    """Flush to the disk itself, what was put by a map too; macOS needs a stronger call for that."""
     if hasattr(fcntl, "F_FULLFSYNC"):
         fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
     else:

@@ -20,13 +20,14 @@ _LENGTH = struct.Struct(">II")  # payload length, CRC32 of the payload
 _FRAME = struct.Struct(">III")  # these two, CRC32 of them
 HEADER_BYTES = _HEADER.size + _CHECK.size
 FRAME_BYTES = _FRAME.size
+LENGTH_BYTES = 4  # how a frame begins; put last, and never 0: nothing stands where these are
 
 _ANY_LENGTH = b"\0"  # how every length begins, as none is longer than MAX_PAYLOAD
 _SOMETHING = re.compile(rb"[^\0]")
 _encoder = msgspec.msgpack.Encoder()
 _decode = msgspec.msgpack.Decoder(list[Record]).decode
 _unpack = _FRAME.unpack_from
-_LENGTH_BYTES = _LENGTH.size
+_CHECKED_BYTES = _LENGTH.size
 
 
 class JournalError(Exception):
@@ -44,7 +45,7 @@ class JournalDamagedError(JournalError):
 
 
 class TornError(Exception):
-    """The bytes end within a frame: what a write leaves that was cut off."""
+    """The bytes end within a frame, or it has no length: what an append leaves that was cut off, or never was."""
 
 
 def header(base: int) -> bytes:
@@ -55,7 +56,7 @@ def header(base: int) -> bytes:
 
 def read_header(data: bytes) -> int:
     """Return the logical offset in a segment's header. Raises TornError when it is cut off, ValueError when wrong."""
-    if len(data) < HEADER_BYTES:
+    if len(data) < HEADER_BYTES or not any(data[:HEADER_BYTES]):  # or allocated, and nothing reached the disk
         raise TornError
     magic, version, _, base = _HEADER.unpack_from(data)
     if magic != MAGIC:
@@ -85,7 +86,7 @@ def find(data: bytes, position: int) -> int:
     """Return where the next whole frame at or after `position` begins, -1 if there is none: the way past damage."""
     while (position := data.find(_ANY_LENGTH, position)) >= 0 and len(data) - position >= FRAME_BYTES:
         length, checksum, length_checksum = _unpack(data, position)
-        if length_checksum == crc32(data[position : position + _LENGTH_BYTES]):
+        if length_checksum == crc32(data[position : position + _CHECKED_BYTES]):
             with contextlib.suppress(TornError, ValueError):
                 decode(data, position)
                 return position
@@ -99,15 +100,15 @@ def find(data: bytes, position: int) -> int:
 def decode(data: bytes, position: int) -> tuple[list[Record], int]:
     """Return the records of the frame at `position`, and the position after it.
 
-    Raises TornError when the bytes end within the frame, ValueError when they do not check.
+    Raises TornError when there is none or only part of one, ValueError when the bytes do not check.
     """
     start = position + FRAME_BYTES
     if len(data) < start:
         raise TornError
     length, checksum, length_checksum = _unpack(data, position)
-    if crc32(data[position : position + _LENGTH_BYTES]) != length_checksum:
-        if not any(data[position:]):  # zeros up to the end: the file grew, its bytes never reached the disk
-            raise TornError
+    if not length:
+        raise TornError
+    if crc32(data[position : position + _CHECKED_BYTES]) != length_checksum:
         raise ValueError("a length does not match its checksum")
     payload = data[start : start + length]
     if len(payload) < length:

@@ -1,8 +1,9 @@
 """Reads journals back: the running process's own, and those that dead processes left."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from gateway.journal import frames
@@ -16,7 +17,19 @@ _ANY_FRAME = frames.FRAME_BYTES + frames.MAX_PAYLOAD
 
 
 @dataclass(frozen=True, slots=True)
+class _Head:
+    """A segment's file. `damage` says what is wrong with its header, whose `base` is then unknown."""
+
+    segment: Segment
+    size: int
+    base: int | None
+    damage: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class _Opened:
+    """A segment as it is read. Where it is the `last` of a dead writer, its end may be torn or empty."""
+
     segment: Segment
     base: int
     size: int
@@ -30,12 +43,16 @@ class _Opened:
 class JournalReader:
     """Reads the journal of one incarnation from a logical offset, while it is written or after.
 
-    Offsets count bytes over all segments; they are what a drain stores. Start with 0.
+    Offsets count bytes over all segments; they are what a drain stores. Start with 0. `end` tells up to where a living
+    writer has written; without it the writer is dead, and all that is there is read.
     """
 
-    def __init__(self, directory: str | os.PathLike[str], incarnation: str) -> None:
+    def __init__(
+        self, directory: str | os.PathLike[str], incarnation: str, end: Callable[[], int] | None = None
+    ) -> None:
         self.directory = Path(directory)
         self.incarnation = incarnation
+        self._end = end
 
     def read(self, offset: int, limit: int) -> list[tuple[Record, int]]:
         """Return up to about `limit` records from `offset` on, each with the offset to go on from.
@@ -52,6 +69,8 @@ class JournalReader:
                     offset = self._read_some(opened, max(offset, opened.base + frames.HEADER_BYTES), limit, found)
                     if offset == before:  # a torn tail
                         return found
+                if len(found) >= limit:
+                    break
         except JournalDamagedError:
             if not found:
                 raise
@@ -70,33 +89,61 @@ class JournalReader:
 
     def discard(self, upto: int) -> None:
         """Delete the segments that lie wholly before `upto`; the last one stays, as it may be written."""
-        for opened in self._segments():
-            if opened.end <= upto and not opened.last:
-                opened.segment.path.unlink(missing_ok=True)
+        passed: list[Path] = []
+        for before, after in pairwise(self._heads()):
+            passed.append(before.segment.path)
+            if after.base is None:
+                continue
+            if after.base > upto:
+                return
+            while passed:
+                passed.pop().unlink(missing_ok=True)
 
-    def _segments(self, offset: int = UNSET) -> Iterator[_Opened]:
-        """Walk the segments; raise JournalDamagedError at one that is lost or unreadable unless `offset` is past it."""
+    def _heads(self) -> Iterator[_Head]:
+        """Walk the files; one at the end that was only just begun, or taken back, is none."""
         listed = segments(self.directory, self.incarnation)
-        expected: int | None = None
-        for index, segment in enumerate(listed):
-            last = index == len(listed) - 1
+        for segment in listed:
+            size, base, damage = 0, None, ""
             try:
                 size = segment.path.stat().st_size
                 base = frames.read_header(_read_at(segment.path, 0, frames.HEADER_BYTES))
-                lost = offset < base if expected is None else expected != base
-                what = "a segment before it is missing" if lost else ""
-            except FileNotFoundError:  # its writer could not begin it, and took it back
+            except FileNotFoundError:
                 return
             except TornError:
-                if last:
+                if segment is listed[-1]:
                     return
-                base, what = expected or 0, "the header is cut off"
+                damage = "the header is cut off"
             except ValueError as error:
-                base, what = expected or 0, str(error)
+                damage = str(error)
+            yield _Head(segment, size, base, damage)
+
+    def _segments(self, offset: int = UNSET) -> Iterator[_Opened]:
+        """Walk the segments; raise JournalDamagedError at one that is lost or unreadable unless `offset` is past it.
+
+        A segment ends where the next one begins: its file may be longer, if its writer was killed between the two.
+        """
+        written = UNSET if self._end is None else self._end()
+        heads = self._heads()
+        head, expected = next(heads, None), None
+        while head is not None:
+            after = next(heads, None)
+            base, what = head.base, head.damage
+            if base is None:
+                base = expected or 0
+            elif offset < base if expected is None else expected != base:
+                what = "a segment before it is missing"
             if what and offset < base + frames.HEADER_BYTES:
-                raise JournalDamagedError(segment.path.name, base, what)
+                raise JournalDamagedError(head.segment.path.name, base, what)
+            size = head.size
+            if after is not None and after.base is not None:
+                size = min(size, max(after.base - base, 0))
+            if self._end is not None:
+                size = min(size, written - base)
+                if size <= 0:
+                    return
             expected = base + size
-            yield _Opened(segment, base, size, last)
+            yield _Opened(head.segment, base, size, last=after is None and self._end is None)
+            head = after
 
     def _read_some(self, opened: _Opened, offset: int, limit: int, found: list[tuple[Record, int]]) -> int:
         """Add records of one chunk to `found`; return the offset reached."""
@@ -107,14 +154,15 @@ class JournalReader:
             try:
                 records, position = decode(data, position)
             except TornError:
-                if size < opened.size - begin and position > 0:
-                    break  # the rest of this entry is in the next chunk
-                if size < min(_ANY_FRAME, opened.size - begin):  # a long one
-                    data = _read_at(opened.segment.path, begin, min(_ANY_FRAME, opened.size - begin))
+                whole = min(_ANY_FRAME, opened.size - begin - position)
+                if size - position < whole:  # the rest of this entry has not been read
+                    if position > 0:
+                        break
+                    data = _read_at(opened.segment.path, begin, whole)
                     if len(data) > size:
                         size = len(data)
                         continue
-                if size < opened.size - begin or not opened.last:
+                if not opened.last or _goes_on(opened, begin + position):
                     raise JournalDamagedError(opened.segment.path.name, base + position, "it is cut off") from None
                 break
             except ValueError as error:
@@ -123,6 +171,11 @@ class JournalReader:
             for record in records:
                 found.append((record, after))
         return base + position
+
+
+def _goes_on(opened: _Opened, position: int) -> bool:
+    """Whether there are entries behind a torn one: no killed writer leaves that."""
+    return frames.find(_read_at(opened.segment.path, position, opened.size - position), 0) >= 0
 
 
 @dataclass(slots=True)

@@ -3,18 +3,23 @@
 import os
 from pathlib import Path
 
-from gateway.journal.segments import segment_path, segments
+from gateway.journal.segments import segments
 
 FREE_BYTES = 64 << 20  # kept free on the disk, so that calls under way can still be closed
 WARN_AT = 0.5
 
 
-def room(directory: Path, incarnation: str, number: int, max_bytes: int) -> tuple[str, str]:
-    """Return why no call may be opened in the journal whose segment `number` is written, and what to warn of; "" each."""
+def room(incarnation: str, written: Path, used: int, max_bytes: int) -> tuple[str, str]:
+    """Return why no call may be opened in a journal, and what to warn of; "" each.
+
+    `written` is the file that is written now, `used` the bytes of it that hold anything.
+    """
+    directory = written.parent
     try:
-        held = sum(segment.path.stat().st_size for segment in segments(directory, incarnation))
+        others = [segment.path for segment in segments(directory, incarnation) if segment.path != written]
+        held = used + sum(path.stat().st_size for path in others)
         disk = os.statvfs(directory)
-        gone = not segment_path(directory, incarnation, number).exists()
+        gone = not written.exists()
     except FileNotFoundError:
         gone = True
     if gone:

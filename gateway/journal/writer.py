@@ -1,7 +1,6 @@
 """Appends the usage of one gateway process to its journal, so that nothing is lost when the process is killed."""
 
 import asyncio
-import contextlib
 import os
 import threading
 from pathlib import Path
@@ -9,11 +8,12 @@ from pathlib import Path
 from gateway.journal import frames
 from gateway.journal.flush import GroupFlush, flush
 from gateway.journal.frames import JournalError
+from gateway.journal.mapped import MappedFile
 from gateway.journal.records import Opened, Record
 from gateway.journal.room import room
 from gateway.journal.segments import OwnerLock, check_incarnation, segment_path, segments, sync_directory
 
-SEGMENT_BYTES = 64 << 20
+SEGMENT_BYTES = 4 << 20  # allocated at a time
 MAX_BYTES = 4 << 30  # not yet drained; at about 500 bytes a call, eight million calls
 
 
@@ -37,27 +37,27 @@ class JournalWriter:
         check_incarnation(incarnation)
         self.directory = Path(directory)
         self.incarnation = incarnation
+        self.refusal = ""  # why no call may be opened
+        self.warning = ""  # what an operator must look at
+        self.end = 0  # the logical offset after the last entry; 0 while there is none
         self._segment_bytes = min(segment_bytes, max(max_bytes // 8, 1))
         self._max_bytes = max_bytes
         self._flush: GroupFlush | None = None
         self._suspect = False  # a flush failed: begin a new segment
-        self.refusal = ""  # why no call may be opened
-        self.warning = ""  # what an operator must look at
+        self._ended: list[int] = []  # descriptors of earlier segments that are still to be flushed
+        self._named = False  # the folder was flushed since this segment began
         self._mutex = threading.Lock()
-        self._descriptor = -1
+        self._file: MappedFile | None = None
         self._number = 0
         self._base = 0  # logical offset of the segment's first byte
-        self._size = 0  # bytes of the segment that count
-        self._torn = False  # bytes beyond `_size` may be there
+        self._used = 0  # bytes of the segment
         self._lock = OwnerLock(self.directory, incarnation)
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock.take()
             if segments(self.directory, incarnation):
                 raise FileExistsError
-            self._open(0, 0)
-            if fsync:
-                sync_directory(self.directory)
+            self._begin(0, 0)
         except FileExistsError:
             self._lock.release()
             raise JournalError(f"A journal {incarnation} exists already in {self.directory}. Use a new name.") from None
@@ -65,16 +65,10 @@ class JournalWriter:
             self._lock.release()
             raise self._failure(error) from error
         if fsync:
-            self._flush = GroupFlush(self._duplicate, self._flush_failed)
-
-    @property
-    def end(self) -> int:
-        """The logical offset after the last entry; 0 while there is none."""
-        end = self._base + self._size
-        return end if end > frames.HEADER_BYTES else 0
+            self._flush = GroupFlush(self._to_disk, self._flush_failed)
 
     def append(self, *records: Record) -> asyncio.Future[None] | None:
-        """Write `records` as one entry by one write: all of them are read back, or none.
+        """Add `records` as one entry: all of them are read back, or none.
 
         Raises JournalError when that fails; the journal is then as it was before, and the next append tries anew.
         """
@@ -82,27 +76,23 @@ class JournalWriter:
             return None
         entry = frames.encode(records)
         with self._mutex:
-            if self._descriptor < 0:
+            if self._file is None:
                 raise JournalError(f"The journal {self.incarnation} is closed.")
             if self.refusal and isinstance(records[0], Opened):
                 self.look()
                 if self.refusal:
                     raise JournalError(self.refusal)
-            try:
-                if self._torn:
-                    self._mend()
-                begun = self._size > frames.HEADER_BYTES
-                if self._suspect or (begun and self._size + len(entry) > self._segment_bytes):
-                    self._open(self._number + 1, self.end)
-                    self.look()
-                self._write(entry)
-            except OSError as error:
-                raise self._failure(error) from error
+            if self._suspect or self._used + len(entry) > self._file.size:
+                self._go_on(self._file, len(entry))
+            self._file.put(self._used, entry)
+            self._used += len(entry)
+            self.end = self._base + self._used
         return None if self._flush is None else self._flush.wait()
 
     def look(self) -> None:
         """See whether there is room: sets `warning`, and whether calls may be opened. Ends of calls are always taken."""
-        self.refusal, self.warning = room(self.directory, self.incarnation, self._number, self._max_bytes)
+        written = segment_path(self.directory, self.incarnation, self._number)
+        self.refusal, self.warning = room(self.incarnation, written, self._used, self._max_bytes)
 
     def close(self) -> None:
         """Stop writing and let the lock go. What was written stays, to be drained by whoever takes it over."""
@@ -110,55 +100,49 @@ class JournalWriter:
             self._flush.end()
             self._flush = None
         with self._mutex:
-            if self._descriptor >= 0:
-                os.close(self._descriptor)
-                self._descriptor = -1
+            if self._file is not None:
+                self._ended.append(self._file.end(self._used))
+                self._file = None
+            while self._ended:
+                os.close(self._ended.pop())
             self._lock.release()
 
-    def _write(self, data: bytes) -> None:
-        try:
-            written = os.write(self._descriptor, data)
-            while written < len(data):
-                self._torn = True
-                written += os.write(self._descriptor, data[written:])
-        except OSError:
-            self._torn = True
-            with contextlib.suppress(OSError):  # if it cannot be cut now, the next append does it first
-                self._mend()
-            raise
-        self._size += len(data)
-        self._torn = False
-
-    def _mend(self) -> None:
-        """Cut off what a failed write left."""
-        os.ftruncate(self._descriptor, self._size)
-        self._torn = False
-
-    def _open(self, number: int, base: int) -> None:
-        """Begin segment `number`; the old one stays in use when this fails."""
+    def _begin(self, number: int, needed: int) -> None:
+        """Begin segment `number`, with room for an entry of `needed` bytes; the old one stays in use when this fails."""
+        base = self._base + self._used
+        head = frames.header(base)
         path = segment_path(self.directory, self.incarnation, number)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        old = self._descriptor, self._number, self._base, self._size
-        self._descriptor, self._number, self._base, self._size = descriptor, number, base, 0
-        try:
-            self._write(frames.header(base))
-            if self._flush is not None:
-                sync_directory(self.directory)
-                flush(old[0])  # whoever waits for an entry there is woken by a flush of the new one
-        except OSError:
-            os.close(descriptor)
-            with contextlib.suppress(OSError):
-                path.unlink()
-            self._descriptor, self._number, self._base, self._size = old
-            self._torn = False
-            raise
-        self._suspect = False
-        if old[0] >= 0:
-            os.close(old[0])
+        self._file = MappedFile(path, head, max(self._segment_bytes, len(head) + needed))
+        self._number, self._base, self._used = number, base, len(head)
+        self._suspect = self._named = False
 
-    def _duplicate(self) -> int:
+    def _go_on(self, old: MappedFile, needed: int) -> None:
+        used = self._used
+        try:
+            self._begin(self._number + 1, needed)
+        except OSError as error:
+            raise self._failure(error) from error
+        descriptor = old.end(used)
+        if self._flush is None:
+            os.close(descriptor)
+        else:
+            self._ended.append(descriptor)
+        self.look()
+
+    def _to_disk(self) -> None:
+        """Flush all that was put so far; in the thread that flushes. Raises OSError."""
         with self._mutex:
-            return os.dup(self._descriptor)
+            current = [self._file.duplicate()] if self._file is not None else []
+            descriptors, self._ended = self._ended + current, []
+            named, self._named = self._named, True
+        try:
+            for descriptor in descriptors:
+                flush(descriptor)
+            if not named:
+                sync_directory(self.directory)
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
 
     def _flush_failed(self, error: OSError) -> JournalError:
         with self._mutex:
@@ -168,6 +152,7 @@ class JournalWriter:
     def _failure(self, error: OSError) -> JournalError:
         reason = error.strerror or str(error)
         return JournalError(
-            f"The journal in {self.directory} cannot be written ({reason}). Calls are refused until it can be: "
-            "free disk space or mend the folder's permissions."
+            f"The journal in {self.directory} cannot be written ({reason}). Calls are refused until it can be: free disk "
+            "space, mend the folder's permissions, or name a folder on a local disk in JOURNAL_DIR; without one set "
+            "JOURNAL=database."
         )

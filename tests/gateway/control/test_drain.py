@@ -289,7 +289,7 @@ def test_a_damaged_journal_is_recovered_and_kept(journal: JournalWriter, tmp_pat
         journal.append(opened(number), closed(number))
     file = tmp_path / "gw_1.journal"
     data = bytearray(file.read_bytes())
-    data[len(data) // 2] ^= 0xFF
+    data[journal.end // 2] ^= 0xFF
     file.write_bytes(data)
     journal.close()
     assert recover(tmp_path) == ["gw_1"]
@@ -304,7 +304,7 @@ def test_damage_is_passed_over_with_an_alarm(journal: JournalWriter, tmp_path: P
         journal.append(opened(number), closed(number))
     file = next(tmp_path.glob("*.journal"))
     data = bytearray(file.read_bytes())
-    data[len(data) // 2] ^= 0xFF
+    data[journal.end // 2] ^= 0xFF
     file.write_bytes(data)
     drain = drained(tmp_path)
     while drain.step():

@@ -11,6 +11,7 @@ from gateway.journal import frames
 from gateway.journal.frames import HEADER_BYTES, JournalDamagedError
 from gateway.journal.reader import JournalReader, recoverable
 from gateway.journal.records import Record
+from gateway.journal.segments import segments
 from gateway.journal.writer import JournalWriter
 from tests.gateway.journal.records import any_record, closed, opened
 
@@ -62,6 +63,66 @@ def test_a_tail_of_zeros_is_a_torn_one(tmp_path: Path) -> None:
     with open(tmp_path / "inc.journal", "ab") as file:
         file.write(bytes(4096))
     assert read(tmp_path) == [record for batch in BATCHES for record in batch]
+
+
+@given(st.lists(any_record, min_size=1, max_size=3), st.data(), st.integers(0, 600_000))
+@settings(max_examples=200, deadline=None)
+def test_whatever_of_an_entry_without_its_length_was_put_is_dropped(
+    torn: list[Record], data: st.DataObject, allocated: int
+) -> None:
+    """A killed writer may have put any bytes of an entry, but never its length: that is put last."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        written(directory)
+        body = frames.encode(torn)[frames.LENGTH_BYTES :]
+        put = data.draw(st.binary(min_size=len(body), max_size=len(body)))
+        tail = bytes(byte if chosen & 1 else 0 for byte, chosen in zip(body, put, strict=True))
+        with open(directory / "inc.journal", "ab") as file:
+            file.write(bytes(frames.LENGTH_BYTES) + tail + bytes(allocated))
+        assert read(directory) == [record for batch in BATCHES for record in batch]
+
+
+def test_whole_entries_behind_one_without_a_length_are_damage(tmp_path: Path) -> None:
+    ends = written(tmp_path)
+    path = tmp_path / "inc.journal"
+    data = bytearray(path.read_bytes())
+    data[ends[0] : ends[0] + frames.LENGTH_BYTES] = bytes(frames.LENGTH_BYTES)
+    path.write_bytes(data + bytes(300_000))
+    reader = JournalReader(tmp_path, "inc")
+    assert read(tmp_path) == BATCHES[0]
+    with pytest.raises(JournalDamagedError, match="cut off"):
+        reader.read(ends[0], 1000)
+    assert reader.skip_damage(ends[0]) == ends[1]
+
+
+def test_a_writer_killed_between_two_segments_leaves_no_damage(tmp_path: Path) -> None:
+    written(tmp_path, [[opened(str(number))] for number in range(20)], segment_bytes=600)
+    whole = read(tmp_path)
+    assert len(whole) == 20
+    number = len(segments(tmp_path, "inc"))
+    for begun in (b"", frames.header(0)[:7], bytes(4096)):  # the next one: made, written in part, only allocated
+        (tmp_path / f"inc.{number}.journal").write_bytes(begun)
+        assert read(tmp_path) == whole
+    for path in tmp_path.glob("*.journal"):  # not cut to what was used
+        with open(path, "ab") as file:
+            file.write(bytes(5000))
+    assert read(tmp_path) == whole
+    reader = JournalReader(tmp_path, "inc")
+    reader.discard(reader.read(0, 1000)[-1][1])
+    assert len(segments(tmp_path, "inc")) == 2  # the last one, and what was begun
+
+
+def test_of_a_living_journal_only_what_its_writer_has_finished_is_read(tmp_path: Path) -> None:
+    """Bytes beyond are being put: what is read of them may be of two moments."""
+    ends = written(tmp_path)
+    for end, whole in zip((0, *ends), range(4), strict=True):
+        reader = JournalReader(tmp_path, "inc", lambda end=end: end)  # type: ignore[misc]
+        found = [record for record, _ in reader.read(0, 1000)]
+        assert found == [record for batch in BATCHES[:whole] for record in batch]
+        assert reader.skip_damage(end) == end
+    (tmp_path / "inc.journal").write_bytes((tmp_path / "inc.journal").read_bytes()[: ends[1]] + bytes(1000))
+    with pytest.raises(JournalDamagedError, match="cut off"):
+        JournalReader(tmp_path, "inc", lambda: ends[2]).read(ends[1], 1000)
 
 
 def test_a_flipped_bit_anywhere_is_reported_at_its_entry(tmp_path: Path) -> None:
