@@ -13,10 +13,8 @@ import msgspec
 from gateway.errors import RequestError
 
 _RAW = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_KEY = re.compile(rb'[ \t\n\r]*+"((?:[^"\\]++|\\.)*+)"[ \t\n\r]*+:[ \t\n\r]*+', re.DOTALL)
-_NEXT = re.compile(rb"[ \t\n\r]*([,}])")
-_COMMA = ord(",")
-_OPEN = re.compile(rb"[ \t\n\r]*\{")
+_SPACE = b" \t\n\r"
+_NAME = re.compile(rb'[ \t\n\r]*+[{,][ \t\n\r]*+("(?:[^"\\]++|\\.)*+")[ \t\n\r]*+:[ \t\n\r]*+', re.DOTALL)
 
 
 class Members:
@@ -26,12 +24,8 @@ class Members:
 
     def __init__(self, body: bytes, what: str = "The request's body") -> None:
         """Read `body`. Raises RequestError (400) when it is no JSON object, or names a member twice."""
-        values = _decode(body, what)
-        opening = _OPEN.match(body)
-        if opening is None:
-            raise RequestError(f"{what} must be a JSON object.")
         self.body = body
-        self.spans = _walk(body, opening.end(), values)
+        self.spans = _walk(body, _decode(body, what))
 
     def __contains__(self, name: str) -> bool:
         return name in self.spans
@@ -53,17 +47,20 @@ class Members:
 
     def replaced(self, changes: Mapping[str, bytes]) -> bytes:
         """Return the document with these values in place of the old ones; absent members are added at the end."""
+        body, spans = self.body, self.spans
         pieces, position = [], 0
-        for name, (start, end) in self.spans.items():
-            if name in changes:
-                pieces += [self.body[position:start], changes[name]]
-                position = end
-        added = [msgspec.json.encode(name) + b":" + value for name, value in changes.items() if name not in self.spans]
-        if not added:
-            return b"".join([*pieces, self.body[position:]])
-        close = self.body.rindex(b"}")
-        lead = b"," if self.spans else b""
-        return b"".join([*pieces, self.body[position:close], lead, b",".join(added), self.body[close:]])
+        present = [(spans[name], value) for name, value in changes.items() if name in spans]
+        present.sort()
+        for (start, end), value in present:
+            pieces.append(body[position:start])
+            pieces.append(value)
+            position = end
+        if len(present) == len(changes):
+            return b"".join([*pieces, body[position:]])
+        added = [msgspec.json.encode(name) + b":" + value for name, value in changes.items() if name not in spans]
+        close = body.rindex(b"}")
+        lead = b"," if spans else b""
+        return b"".join([*pieces, body[position:close], lead, b",".join(added), body[close:]])
 
 
 def _decode(body: bytes, what: str) -> dict[str, msgspec.Raw]:
@@ -89,28 +86,24 @@ def _reason(error: msgspec.DecodeError) -> str:
     return "it ends too early" if "truncated" in words else words
 
 
-def _walk(body: bytes, position: int, values: Mapping[str, msgspec.Raw]) -> dict[str, tuple[int, int]]:
-    """Find each value: its length is known, so nothing within is looked at."""
+def _walk(body: bytes, values: Mapping[str, msgspec.Raw]) -> dict[str, tuple[int, int]]:
+    """Find each value: its length is known, so nothing within is looked at.
+
+    `values` has each name once, in the order of its first appearance, with its last value. So a body that has as many
+    members as `values`, with the same values, names none twice.
+    """
     spans: dict[str, tuple[int, int]] = {}
-    key_at = _KEY.match
-    for _ in values:
-        key = key_at(body, position)
-        if key is None:
+    name_at, position = _NAME.match, 0
+    for name, raw in values.items():
+        value, found = bytes(raw), name_at(body, position)
+        if found is None:
             raise _twice(None)
-        quoted, start = key[1], key.end()
-        name = quoted.decode() if b"\\" not in quoted else msgspec.json.decode(b'"' + quoted + b'"', type=str)
-        value = bytes(memoryview(values[name]))  # views are compared byte by byte in a slow loop, bytes at once
-        end = start + len(value)
-        if name in spans or not body.startswith(value, start):
-            raise _twice(name)
-        spans[name] = start, end
-        position = end + 1
-        if body[end] != _COMMA:
-            ends = _NEXT.match(body, end)
-            if ends is None:
-                raise _twice(name)
-            position = ends.end()
-    if position < len(body) and body[position:].strip(b" \t\n\r") not in {b"", b"}"}:
+        start = found.end()
+        if not body.startswith(value, start):  # that is an earlier value of this name, or the name was seen before
+            raise _twice(msgspec.json.decode(found[1], type=str))
+        position = start + len(value)
+        spans[name] = start, position
+    if spans and body[position:].strip(_SPACE) != b"}":
         raise _twice(None)  # one more member: its name was seen before
     return spans
 

@@ -25,6 +25,8 @@ NAMES = frozenset(OUTSIDE) | {
     "n", "stream", "stream_options", "modalities", "service_tier",
 }  # fmt: skip
 TOOLS, TIERS = ("function", "custom"), ("auto", "default", "flex")
+CAPS = ("max_completion_tokens", "max_tokens")
+_PRICED_APART = frozenset(OUTSIDE) | {"modalities", "service_tier", "tools"}
 _NONE = frozenset({None, b"null"})
 
 
@@ -33,8 +35,9 @@ def parse(members: Members) -> ParsedRequest:
     parameters.plainly_named(members, NAMES)
     model = parameters.model_name(members)
     parameters.required(members, "messages", "It is the conversation: a list of messages.")
-    _refuse_unpriced(members)
-    caps = [parameters.count(members, name) for name in ("max_completion_tokens", "max_tokens")]
+    if not _PRICED_APART.isdisjoint(members.spans):
+        _refuse_unpriced(members)
+    caps = [parameters.count(members, name) for name in CAPS if name in members.spans]
     options = parameters.mapping(members, "stream_options") or {}
     bound, visible = prompt_bound(members)
     return ParsedRequest(

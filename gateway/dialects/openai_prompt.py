@@ -1,5 +1,7 @@
 """How many tokens a chat prompt cannot exceed, without counting them."""
 
+from typing import Any
+
 import msgspec
 
 from gateway.dialects.members import Members
@@ -15,7 +17,7 @@ _AUDIO = "audio tokens have prices of their own, which the gateway does not char
 
 class _Part(msgspec.Struct):
     type: str = ""
-    image_url: msgspec.Raw = msgspec.Raw(b"")
+    image_url: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 class _Image(msgspec.Struct):
@@ -24,10 +26,11 @@ class _Image(msgspec.Struct):
 
 
 class _Message(msgspec.Struct):
-    content: msgspec.Raw = msgspec.Raw(b"")
-    audio: msgspec.Raw = msgspec.Raw(b"")
+    content: msgspec.Raw = msgspec.Raw(b"null")
+    audio: Any = None
 
 
+_LIST, _OBJECT, _STRING = b'[{"'
 _messages = msgspec.json.Decoder(list[_Message])
 _parts = msgspec.json.Decoder(list[_Part])
 _image = msgspec.json.Decoder(_Image)
@@ -43,11 +46,11 @@ def prompt_bound(members: Members) -> tuple[int, bool]:
     try:
         messages = _messages.decode(members.raw("messages") or b"[]")
         for message in messages:
-            kind = _first_byte(message.content)
-            if kind == b"[":
+            kind = memoryview(message.content)[0]
+            if kind == _LIST:
                 added, seen = _parts_bound(_parts.decode(message.content))
                 tokens, visible = tokens + added, visible and seen
-            elif kind == b"{" or len(memoryview(message.audio)) > 4:
+            if kind == _OBJECT or message.audio is not None:
                 visible = False
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return tokens, False  # of a shape we do not know: the provider judges it, the context window bounds it
@@ -71,10 +74,6 @@ def _parts_bound(parts: list[_Part]) -> tuple[int, bool]:
 
 
 def _image_of(raw: msgspec.Raw) -> _Image:
-    if _first_byte(raw) == b'"':
+    if memoryview(raw)[0] == _STRING:
         return _Image(msgspec.json.decode(raw, type=str))
     return _image.decode(raw)
-
-
-def _first_byte(raw: msgspec.Raw) -> bytes:
-    return bytes(memoryview(raw)[:1])

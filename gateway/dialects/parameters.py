@@ -27,10 +27,11 @@ def model_name(members: Members) -> str:
 
 def value(members: Members, name: str) -> Any:
     """Return a parameter as it was sent, None when absent or null. Raises RequestError when it cannot be read."""
-    if name not in members.spans:
+    raw = members.raw(name)
+    if raw is None:
         return None
     try:
-        return members.value(name)
+        return msgspec.json.decode(raw)
     except (msgspec.DecodeError, RecursionError):
         raise RequestError(f'The parameter "{name}" cannot be read.', param=name) from None
 
@@ -40,9 +41,9 @@ def plainly_named(members: Members, names: frozenset[str]) -> None:
 
     Some providers' readers of JSON (Go's, for one) take `N` for `n`: it would reach them unread and unbounded.
     """
-    for name in members.spans:
-        folded = name if name in names else name.casefold()
-        if folded != name and folded in names:
+    for name in members.spans.keys() - names:
+        folded = name.casefold()
+        if folded in names:
             raise RequestError(
                 f'The parameter "{folded}" is written in small letters. Some providers would read this one all the '
                 "same, so send it as documented, or leave it out.",
@@ -79,7 +80,7 @@ def mapping(members: Members, name: str) -> dict[str, Any] | None:
 
 def required(members: Members, name: str, hint: str) -> None:
     """Raise RequestError when a parameter is absent or null."""
-    if members.raw(name) in {None, b"null"}:
+    if members.size(name) <= len(b"null") and members.raw(name) in {None, b"null"}:
         raise RequestError(f'The parameter "{name}" is missing. {hint}', param=name)
 
 

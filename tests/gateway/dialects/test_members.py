@@ -87,6 +87,19 @@ def test_a_member_named_twice_is_refused(body: bytes) -> None:
         Members(body)
 
 
+@given(
+    st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(0, 12) | st.sampled_from(["a", {"a": 1}]), SPACE))
+)
+def test_it_refuses_what_names_a_member_twice_and_nothing_else(written: list[tuple[str, Any, str]]) -> None:
+    body = "{" + ",".join(f'{space}"{name}":{space}{json.dumps(value)}{space}' for name, value, space in written) + "}"
+    names = [name for name, _, _ in written]
+    if len(set(names)) < len(names):
+        with pytest.raises(RequestError, match="twice"):
+            Members(body.encode())
+    else:
+        assert list(Members(body.encode()).spans) == names
+
+
 def test_numbers_keep_their_spelling() -> None:
     body = b'{"seed":123456789012345678901234567890,"t":1.00,"u":1e400,"model":"a"}'
     assert Members(body).replaced({"model": b'"b"'}) == body.replace(b'"a"', b'"b"')
