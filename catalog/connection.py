@@ -23,7 +23,7 @@ def working_provider_ids() -> set[str]:
 
 def connections() -> QuerySet[Deployment]:
     """Return the deployments that can serve: at a working provider, of a model that has a price in force."""
-    priced = Price.objects.filter(effective_from__lte=timezone.now()).values("model_id")
+    priced = Price.objects.in_force(timezone.now()).values("model_id")
     return Deployment.objects.filter(enabled=True, provider_id__in=working_provider_ids(), model_id__in=priced)
 
 

@@ -43,7 +43,7 @@ RATES = (
 def price_lines(model: Model) -> Prices:
     """Return what `model` costs now, rate by rate."""
     now = timezone.now()
-    rows = list(Price.objects.filter(model=model).order_by("effective_from"))
+    rows = list(Price.objects.filter(model=model, deployment_id="").order_by("effective_from"))
     begun = [row for row in rows if row.effective_from <= now]
     coming = next((row for row in rows if row.effective_from > now), None)
     if not begun:

@@ -9,7 +9,7 @@ import httpx
 import orjson
 from django.conf import settings
 
-from catalog.actions.providers import CredentialMissing, read_credential
+from catalog.actions.credentials import CredentialMissing, read_credential
 from catalog.addresses import is_private
 from catalog.models import Provider
 from gateway.addresses import is_public

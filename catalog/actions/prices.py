@@ -5,7 +5,7 @@ from datetime import datetime
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from catalog.models import Model, Price
+from catalog.models import Deployment, Model, Price
 from gateway.money import MAX_USD, NANO, format_usd
 from portal.people.actions.rules import demand
 from portal.people.audit import Actor, recorded
@@ -16,12 +16,13 @@ RATES = ("input", "output", "cached_input", "cache_write", "request")
 def set_price(
     *, actor: Actor, model: Model, effective_from: datetime | None, input: int, output: int,
     cached_input: int | None = None, cache_write: int | None = None, request: int = 0, free: bool = False,
-    source: str = "",
+    source: str = "", deployment: Deployment | None = None,
 ) -> Price:  # fmt: skip
-    """Price `model` from `effective_from` on (None: from now on). Rates in nano-USD per 1M tokens, `request` per call.
+    """Price `model` from `effective_from` on (None: from now on), everywhere or at one `deployment`.
 
-    Needs catalog.manage. The same price again changes nothing. Raises ValidationError for negative rates, for all zero without `free`,
-    for rates beside `free`, and when another price begins at that very moment.
+    Rates in nano-USD per 1M tokens, `request` per call. Needs catalog.manage. The same price again changes nothing.
+    Raises ValidationError for negative rates, for all zero without `free`, for rates beside `free`, and when another
+    price begins at that very moment.
     """
     demand(actor, "catalog.manage")
     rates = {
@@ -32,10 +33,12 @@ def set_price(
         "request": request,
     }
     _check(rates, free, source)
-    moment = effective_from or timezone.now()
+    moment, at = effective_from or timezone.now(), deployment.pk if deployment else ""
+    if deployment is not None and deployment.model_id != model.pk:
+        raise ValidationError({"deployment": f"{deployment} does not serve {model}."})
     with recorded(actor, "price:set") as trail:
         Model.objects.select_for_update().get(pk=model.pk)
-        standing = Price.objects.filter(model=model, effective_from=moment).first()
+        standing = Price.objects.filter(model=model, deployment_id=at, effective_from=moment).first()
         if standing is not None:
             if any(getattr(standing, name) != rate for name, rate in rates.items()) or standing.free != free:
                 raise ValidationError(
@@ -44,8 +47,10 @@ def set_price(
             trail.target = standing
             trail.skip()
             return standing
-        before = Price.objects.filter(model=model).in_force(moment).first()
-        price = Price.objects.create(model=model, effective_from=moment, free=free, source=source, **rates)
+        before = Price.objects.filter(model=model).in_force(moment, at).first()
+        price = Price.objects.create(
+            model=model, deployment_id=at, effective_from=moment, free=free, source=source, **rates
+        )
         trail.target = price
         trail.before = _shown(before) if before else {}
         trail.after = _shown(price)
@@ -76,4 +81,5 @@ def _shown(price: Price) -> dict[str, str | bool | None]:
     for name in RATES:
         rate = getattr(price, name)
         shown[name] = None if rate is None else format_usd(rate)
-    return shown | {"free": price.free, "source": price.source}
+    where = {"deployment": price.deployment_id} if price.deployment_id else {}
+    return shown | where | {"free": price.free, "source": price.source}

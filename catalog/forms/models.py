@@ -7,7 +7,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from catalog.actions.models import MAX_TOKENS, MAX_WEIGHT, DeploymentRow
+from catalog.actions.deployments import MAX_WEIGHT, Place
+from catalog.actions.models import MAX_TOKENS
 from catalog.forms.filters import CAPABILITY_WORDS
 from catalog.models import Deployment, Model, Provider
 from catalog.models.models import CAPABILITIES, DATA_CLASSES
@@ -91,11 +92,11 @@ class DeploymentForm(forms.Form):
 DeploymentFormSet = forms.formset_factory(DeploymentForm, extra=2, max_num=50, validate_max=True)
 
 
-def wanted_rows(places: "forms.BaseFormSet[DeploymentForm]") -> list[DeploymentRow]:
+def wanted_rows(places: "forms.BaseFormSet[DeploymentForm]") -> list[Place]:
     """Return the filled rows of a valid form as `set_deployments` takes them."""
     filled = [form.cleaned_data for form in places.forms if form.cleaned_data.get("provider")]
     return [
-        (row["provider"], row["upstream_model"], 1 if row["weight"] is None else row["weight"], row["enabled"])
+        Place(row["provider"], row["upstream_model"], 1 if row["weight"] is None else row["weight"], row["enabled"])
         for row in filled
     ]
 

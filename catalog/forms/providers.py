@@ -4,7 +4,8 @@ from typing import Any
 
 from django import forms
 
-from catalog.actions.providers import MAX_SECRET
+from catalog.actions.credentials import MAX_SECRET
+from catalog.dialects import dialects
 from catalog.models import Credential, Provider
 
 CHANGEABLE = ("name", "base_url", "dialect", "region", "internal", "enabled")
@@ -19,7 +20,9 @@ class ProviderForm(forms.Form):
         help_text="Letters, digits, - and _. It names the provider in configuration files.",
     )
     name = forms.CharField(max_length=200)
-    dialect = forms.ChoiceField(choices=Provider.Dialect.choices, help_text="The wire format it speaks.")
+    dialect = forms.ChoiceField(
+        choices=[(one.name, one.label) for one in dialects().values()], help_text="The wire format it speaks."
+    )
     base_url = forms.CharField(
         label="Address", max_length=500, help_text="Up to and with the version, such as https://api.example.com/v1."
     )

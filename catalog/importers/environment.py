@@ -3,8 +3,9 @@
 import os
 from urllib.parse import urlsplit
 
-from catalog.actions.models import set_deployments
-from catalog.actions.providers import create_provider, set_credential
+from catalog.actions.credentials import set_credential
+from catalog.actions.deployments import Place, set_deployments
+from catalog.actions.providers import create_provider
 from catalog.addresses import is_private
 from catalog.importers.packaged import PackagedProvider, models, providers
 from catalog.models import Model, Provider
@@ -36,6 +37,6 @@ def _connect(packaged: PackagedProvider, actor: Actor) -> list[Model]:
     for served in models():
         model = Model.objects.filter(slug=served.slug).first() if served.at == packaged.slug else None
         if model and not model.deployments.exists():
-            set_deployments(actor=actor, model=model, deployments=[(provider, served.upstream, 1, True)])
+            set_deployments(actor=actor, model=model, deployments=[Place(provider, served.upstream)])
             deployed.append(model)
     return deployed

@@ -39,7 +39,7 @@ def proposals(at: datetime | None = None) -> list[Proposal]:
     at = at or timezone.now()
     standing = dict(Model.objects.values_list("slug", "pk"))
     in_force: dict[str, Price] = {}
-    for price in Price.objects.filter(effective_from__lte=at).order_by("effective_from"):
+    for price in Price.objects.in_force(at).order_by("effective_from"):
         in_force[price.model_id] = price
     found: list[Proposal] = []
     for model in models():

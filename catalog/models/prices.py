@@ -10,19 +10,21 @@ from portal.people.fields import OpaqueIdField
 
 
 class PriceQuerySet(models.QuerySet["Price"]):
-    def in_force(self, at: datetime) -> Self:
-        """Prices whose time has come at `at`, latest first."""
-        return self.filter(effective_from__lte=at).order_by("-effective_from")
+    def in_force(self, at: datetime, deployment_id: str = "") -> Self:
+        """Prices of models, or of one deployment, whose time has come at `at`; latest first."""
+        return self.filter(effective_from__lte=at, deployment_id=deployment_id).order_by("-effective_from")
 
 
 class Price(models.Model):
     """Rates in nano-USD per 1,000,000 tokens (`"0.15"` USD is 150,000,000); `request` in nano-USD per call.
 
-    Rows are never edited: a new price is a new row with a later `effective_from`.
+    Rows are never edited: a new price is a new row with a later `effective_from`. `deployment_id`: where it costs that,
+    if not everywhere. It is no foreign key, since what was spent keeps its price when a deployment is taken off.
     """
 
     id = OpaqueIdField(prefix="price")
     model = models.ForeignKey("catalog.Model", on_delete=models.CASCADE, related_name="prices")
+    deployment_id = models.CharField(max_length=40, blank=True)
     effective_from = models.DateTimeField(default=timezone.now)
     input = models.BigIntegerField()
     cached_input = models.BigIntegerField(null=True, blank=True)
@@ -38,7 +40,7 @@ class Price(models.Model):
     class Meta:
         ordering = ["-effective_from"]
         constraints = [
-            models.UniqueConstraint(fields=["model", "effective_from"], name="price_once_at_a_time"),
+            models.UniqueConstraint(fields=["model", "deployment_id", "effective_from"], name="price_once_at_a_time"),
             models.CheckConstraint(
                 condition=models.Q(input__gte=0, output__gte=0, request__gte=0), name="price_not_negative"
             ),

@@ -9,9 +9,6 @@ from portal.people.fields import OpaqueIdField
 class Provider(models.Model):
     """A company or an engine that serves models."""
 
-    class Dialect(models.TextChoices):
-        OPENAI = "openai", "OpenAI-compatible"
-
     class Kind(models.TextChoices):
         REMOTE = "remote", "Remote"
         DEMO = "demo", "Demo engine of this installation"  # its address is known only at start
@@ -20,7 +17,10 @@ class Provider(models.Model):
     slug = models.SlugField(max_length=64, unique=True)
     name = models.CharField(max_length=200)
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.REMOTE)
-    dialect = models.CharField(max_length=32, choices=Dialect.choices, default=Dialect.OPENAI)
+    dialect = models.CharField(max_length=32, default="openai")  # one of catalog.dialects.dialects()
+    auth = models.CharField(max_length=32, blank=True)  # how it wants to know who calls; empty: its dialect's usual way
+    options = models.JSONField(default=dict, blank=True)  # of its dialect: name → text
+    data_classes = models.JSONField(default=list, blank=True)  # what may be sent there; empty: what its models may see
     base_url = models.URLField(max_length=500, blank=True)
     region = models.CharField(max_length=64, blank=True)
     internal = models.BooleanField(default=False, help_text="Runs inside the company: private addresses are allowed.")
@@ -55,6 +55,7 @@ class Credential(models.Model):
     fingerprint = models.CharField(max_length=64, blank=True)  # keyed hash, so that apply can see "unchanged"
     last4 = models.CharField(max_length=4, blank=True)
     updated_at = models.DateTimeField(default=timezone.now)
+    updated_by = models.CharField(max_length=300, blank=True)  # who set it, in words
 
     class Meta:
         constraints = [
@@ -69,8 +70,24 @@ class Credential(models.Model):
         return f"credential of {self.provider}"
 
 
+class FormerCredential(models.Model):
+    """The secret that a provider was called with before: kept sealed for a while, so that an exchange can be undone."""
+
+    id = OpaqueIdField(prefix="fcred")
+    provider = models.OneToOneField(Provider, on_delete=models.CASCADE, related_name="former_credential")
+    source = models.CharField(max_length=10, choices=Credential.Source.choices)
+    reference = models.CharField(max_length=500, blank=True)
+    sealed = models.BinaryField(null=True, blank=True)
+    fingerprint = models.CharField(max_length=64, blank=True)
+    last4 = models.CharField(max_length=4, blank=True)
+    until = models.DateTimeField()  # forgotten from then on
+
+    def __str__(self) -> str:
+        return f"former credential of {self.provider}"
+
+
 class Deployment(models.Model):
-    """A model as one provider serves it."""
+    """A model as one provider serves it. What is empty is as the provider, or the gateway, has it."""
 
     id = OpaqueIdField(prefix="dep")
     model = models.ForeignKey("catalog.Model", on_delete=models.CASCADE, related_name="deployments")
@@ -78,6 +95,13 @@ class Deployment(models.Model):
     upstream_model = models.CharField(max_length=200)
     weight = models.PositiveIntegerField(default=1)
     enabled = models.BooleanField(default=True)
+    position = models.PositiveIntegerField(default=0)  # where a route tries its deployments in order
+    region = models.CharField(max_length=64, blank=True)
+    data_classes = models.JSONField(default=list, blank=True)
+    connect_timeout_s = models.PositiveIntegerField(null=True, blank=True)
+    first_byte_timeout_s = models.PositiveIntegerField(null=True, blank=True)
+    idle_timeout_s = models.PositiveIntegerField(null=True, blank=True)
+    total_timeout_s = models.PositiveIntegerField(null=True, blank=True)
 
     class Meta:
         constraints = [

@@ -9,7 +9,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from catalog.actions.access import add_team_model, remove_team_model
-from catalog.actions.models import change_model, create_model, retire_model, set_deployments
+from catalog.actions.deployments import set_deployments
+from catalog.actions.models import change_model, create_model, retire_model
 from catalog.connection import connected_model_ids
 from catalog.forms.filters import order_of, priced
 from catalog.forms.models import DeploymentFormSet, ModelForm, TeamAccessForm, first_rows, wanted_rows

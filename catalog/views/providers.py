@@ -13,7 +13,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
 
-from catalog.actions.providers import change_provider, create_provider, remove_credential, set_credential
+from catalog.actions.credentials import remove_credential, set_credential
+from catalog.actions.providers import change_provider, create_provider
 from catalog.connection import working_provider_ids
 from catalog.forms.posting import posted, show_refusal
 from catalog.forms.providers import CredentialForm, ProviderForm

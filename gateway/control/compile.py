@@ -3,7 +3,7 @@
 import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time
 from typing import TypeVar, cast
 
@@ -12,9 +12,13 @@ from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 
 from billing.models import Quota, QuotaExtra
-from catalog.actions.providers import CredentialMissing, read_credential
-from catalog.models import Deployment, Model, ModelGrant, Price, Provider, TeamModel
+from catalog.actions.credentials import CredentialMissing, read_credential
+from catalog.actions.deployments import TIMEOUTS
+from catalog.models import Alias as AliasRow
+from catalog.models import Deployment, Model, ModelGrant, Price, Provider, Route, TeamModel
+from catalog.routes import Names, policy_of, read_route
 from gateway import snapshot as policy
+from gateway.routing.policy import DEFAULT_ROUTE, Alias, RoutePolicy
 from gateway.snapshot import UNSET, QuotaPolicy, Snapshot
 from portal.people.models import Revision, Stop, Team
 
@@ -46,6 +50,7 @@ def compile_all() -> Snapshot:
         portal_url=settings.BASE_URL,
         billing_time_zone=settings.BILLING_TIME_ZONE,
         stops=stops_now(),
+        aliases=_aliases(),
     )
 
 
@@ -70,6 +75,8 @@ def recompile(old: Snapshot, version: int, changes: Iterable[tuple[str, str]]) -
     if named["model"]:
         models = _exchanged(old.models, named["model"], _models(Model.objects.filter(pk__in=named["model"])))
         new = replace(new, models=models, models_by_slug={model.slug: model for model in models.values()})
+    if named["alias"]:
+        new = replace(new, aliases=_aliases())
     if named["team"]:
         new = replace(
             new, teams=_exchanged(old.teams, named["team"], _teams(Team.objects.filter(pk__in=named["team"])))
@@ -123,23 +130,53 @@ def _teams(rows: "QuerySet[Team]") -> list[policy.TeamPolicy]:
     ]  # fmt: skip
 
 
+def _aliases() -> dict[str, Alias]:
+    """Compile all aliases: there are few, and one that was removed is known by its id alone."""
+    rows = AliasRow.objects.values_list("slug", "model_id", "since")
+    return {slug: Alias(slug, model_id, epoch(since)) for slug, model_id, since in rows}
+
+
+@dataclass(slots=True)
+class _Shared:
+    """What the models of one compilation have in common: secrets by provider, ids by short name."""
+
+    models: dict[str, str]
+    teams: dict[str, str]
+    secrets: dict[str, str | None] = field(default_factory=dict)
+
+
 def _models(rows: "QuerySet[Model]") -> list[policy.ModelPolicy]:
     usable = Deployment.objects.filter(enabled=True, provider__enabled=True).select_related("provider__credential")
-    rows = rows.prefetch_related(Prefetch("deployments", usable), "prices")
-    secrets: dict[str, str | None] = {}
-    return [_model(row, secrets) for row in rows]
+    in_order = usable.order_by("position", "pk")
+    rows = rows.select_related("route").prefetch_related(Prefetch("deployments", in_order), "prices")
+    shared = _Shared({}, {})
+    if Route.objects.exists():
+        shared = _Shared(dict(Model.objects.values_list("slug", "pk")), dict(Team.objects.values_list("slug", "pk")))
+    return [_model(row, shared) for row in rows]
 
 
-def _model(row: Model, secrets: dict[str, str | None]) -> policy.ModelPolicy:
-    deployments = [_deployment(deployment, secrets) for deployment in row.deployments.all()]
+def _model(row: Model, shared: _Shared) -> policy.ModelPolicy:
+    prices: dict[str, list[policy.Price]] = defaultdict(list)  # by deployment; "": of the model
+    for price in sorted(row.prices.all(), key=lambda price: price.effective_from):
+        prices[price.deployment_id].append(_price(price))
+    deployments = [_deployment(deployment, shared.secrets, prices) for deployment in row.deployments.all()]
     retires = datetime.combine(row.retires_on, time(), UTC) if row.retires_on else None
     return policy.ModelPolicy(
         id=row.pk, slug=row.slug, display_name=row.display_name, capabilities=frozenset(row.capabilities),
         context_tokens=row.context_tokens, max_output_tokens=row.max_output_tokens, tier=row.tier, stage=row.stage,
         retires_at=epoch(retires), created_at=epoch(row.created_at), owned_by=row.vendor or row.owner,
         deployments=tuple(found for found in deployments if found is not None),
-        prices=tuple(sorted((_price(price) for price in row.prices.all()), key=lambda p: p.effective_from)),
+        prices=tuple(prices[""]), route=_route(row, shared),
+        data_classes=frozenset(row.data_classes) if row.data_classes else None,
     )  # fmt: skip
+
+
+def _route(row: Model, shared: _Shared) -> RoutePolicy:
+    stored: Route | None = getattr(row, "route", None)
+    if stored is None:
+        return DEFAULT_ROUTE
+    names = {f"{one.provider.slug}/{one.upstream_model}": one.pk for one in row.deployments.all()}
+    return policy_of(read_route(stored.body), Names(names, shared.models, shared.teams))
 
 
 def _price(row: Price) -> policy.Price:
@@ -149,7 +186,9 @@ def _price(row: Price) -> policy.Price:
     )  # fmt: skip
 
 
-def _deployment(row: Deployment, secrets: dict[str, str | None]) -> policy.DeploymentPolicy | None:
+def _deployment(
+    row: Deployment, secrets: dict[str, str | None], prices: Mapping[str, list[policy.Price]]
+) -> policy.DeploymentPolicy | None:
     """Compile a deployment; None, with an alarm in the log, when its provider has no readable credential."""
     provider = row.provider
     if provider.pk not in secrets:
@@ -165,9 +204,21 @@ def _deployment(row: Deployment, secrets: dict[str, str | None]) -> policy.Deplo
         return None
     return policy.DeploymentPolicy(
         id=row.pk, provider_id=provider.pk, provider=provider.slug, dialect=provider.dialect,
-        base_url=base_url.rstrip("/"), upstream_model=row.upstream_model, weight=row.weight, region=provider.region,
-        internal=provider.internal or demo, credential=credential, max_connections=settings.MAX_PROVIDER_CONNECTIONS,
+        base_url=base_url.rstrip("/"), upstream_model=row.upstream_model, weight=row.weight,
+        region=row.region or provider.region, internal=provider.internal or demo, credential=credential,
+        max_connections=settings.MAX_PROVIDER_CONNECTIONS, auth=provider.auth, options=dict(provider.options),
+        data_classes=_data_classes(row), prices=tuple(prices.get(row.pk, ())), **_timeouts(row),
     )  # fmt: skip
+
+
+def _data_classes(row: Deployment) -> frozenset[str] | None:
+    """Return what may be sent to a deployment: what it and its provider allow, where they say anything."""
+    said = [frozenset(classes) for classes in (row.data_classes, row.provider.data_classes) if classes]
+    return frozenset.intersection(*said) if said else None
+
+
+def _timeouts(row: Deployment) -> dict[str, float]:
+    return {name: float(seconds) for name in TIMEOUTS if (seconds := getattr(row, name)) is not None}
 
 
 def policies(rows: Iterable[Quota]) -> list[QuotaPolicy]:

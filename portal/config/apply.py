@@ -13,15 +13,11 @@ from billing.actions.quotas import remove_quota, set_quota
 from billing.models import Quota
 from billing.quota_rules import QuotaError
 from catalog.actions.access import set_team_models
-from catalog.actions.models import change_model, create_model, set_deployments
+from catalog.actions.credentials import remove_credential, set_credential
+from catalog.actions.deployments import Place, set_deployments
+from catalog.actions.models import change_model, create_model
 from catalog.actions.prices import set_price
-from catalog.actions.providers import (
-    change_provider,
-    create_provider,
-    remove_credential,
-    remove_provider,
-    set_credential,
-)
+from catalog.actions.providers import change_provider, create_provider, remove_provider
 from catalog.models import Model, Price, Provider
 from portal.config.check import check
 from portal.config.document import BadConfig
@@ -143,7 +139,7 @@ class _Applying:
             names = {place["provider"] for place in fields["deployments"]}
             providers = {provider.slug: provider for provider in Provider.objects.filter(slug__in=names)}
             places = [
-                (providers[place["provider"]], place["model"], place["weight"], place["enabled"])
+                Place(providers[place["provider"]], place["model"], place["weight"], place["enabled"])
                 for place in fields["deployments"]
             ]
             set_deployments(actor=self.actor, model=row, deployments=places)

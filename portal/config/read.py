@@ -7,8 +7,10 @@ from typing import Any, cast
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from catalog.actions.models import MAX_TOKENS, MAX_WEIGHT, SLUG
-from catalog.actions.providers import MAX_SECRET, VARIABLE
+from catalog.actions.credentials import MAX_SECRET, VARIABLE
+from catalog.actions.deployments import MAX_WEIGHT
+from catalog.actions.models import MAX_TOKENS, SLUG
+from catalog.dialects import dialects
 from catalog.models import Model, Provider
 from catalog.models.models import CAPABILITIES, DATA_CLASSES
 from portal.config.document import BadConfig, parse
@@ -205,7 +207,7 @@ CREDENTIAL: Readers = {"env": _variable, "file": _path, "value": _secret, "seale
 PROVIDER: Readers = {
     "name": _text(empty=False),
     "kind": _choice(Provider.Kind.values),
-    "dialect": _choice(Provider.Dialect.values),
+    "dialect": lambda node: node.choice(dialects()),
     "base_url": _text(500, empty=False),
     "region": _text(64),
     "internal": Node.flag,

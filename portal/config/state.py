@@ -62,7 +62,7 @@ def _models(slugs: Collection[str] | None) -> Tree:
     ids = [row.pk for row in found]
     quotas = _quotas("model", ids)
     prices: dict[str, list[Price]] = {pk: [] for pk in ids}
-    for price in Price.objects.filter(model__in=rows.values("pk")).order_by("effective_from"):
+    for price in Price.objects.filter(model__in=rows.values("pk"), deployment_id="").order_by("effective_from"):
         prices[price.model_id].append(price)
     places: dict[str, Tree] = {pk: {} for pk in ids}
     deployments = Deployment.objects.filter(model__in=rows.values("pk")).select_related("provider")

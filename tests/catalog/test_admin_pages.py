@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from catalog.actions.providers import read_credential
+from catalog.actions.credentials import read_credential
 from catalog.models import Credential, Model, Price, Provider, TeamModel
 from gateway.control.compile import compile_all, recompile
 from gateway.snapshot import Snapshot

@@ -3,7 +3,7 @@
 import pytest
 from pytest_django import Settings
 
-from catalog.actions.providers import set_credential
+from catalog.actions.credentials import set_credential
 from catalog.connection import connected_model_ids
 from catalog.models import Model
 from tests.factories.catalog import ServedModelFactory

@@ -8,8 +8,8 @@ import pytest
 from django.core.management import call_command
 from genai_prices.types import TieredPrices
 
+from catalog.actions.credentials import read_credential
 from catalog.actions.prices import set_price
-from catalog.actions.providers import read_credential
 from catalog.connection import connected_model_ids
 from catalog.importers.environment import connect_from_environment
 from catalog.importers.packaged import PackagedModel, models, price_of, providers

@@ -7,7 +7,8 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from catalog.actions.models import change_model, create_model, retire_model, set_deployments
+from catalog.actions.deployments import Place, set_deployments
+from catalog.actions.models import change_model, create_model, retire_model
 from catalog.actions.prices import set_price
 from catalog.models import Deployment, Model, Price
 from portal.people.models import AuditEvent, Change
@@ -54,20 +55,26 @@ def test_a_mistake_is_told_by_field(fields: dict[str, Any], wrong: str) -> None:
 
 def test_deployments_are_the_whole_list_and_who_stays_keeps_its_id() -> None:
     model, one, two = ModelFactory(), ProviderFactory(), ProviderFactory()
-    first, _ = set_deployments(actor=SYSTEM, model=model, deployments=[(one, "a", 1, True), (one, "b", 1, True)])
-    set_deployments(actor=SYSTEM, model=model, deployments=[(one, "a", 5, False), (two, "a", 1, True)])
+    first, _ = set_deployments(
+        actor=SYSTEM, model=model, deployments=[Place(one, "a", 1, True), Place(one, "b", 1, True)]
+    )
+    set_deployments(actor=SYSTEM, model=model, deployments=[Place(one, "a", 5, False), Place(two, "a", 1, True)])
     rows = {(row.provider_id, row.upstream_model): row for row in Deployment.objects.all()}
     assert set(rows) == {(one.pk, "a"), (two.pk, "a")}
     assert (rows[one.pk, "a"].pk, rows[one.pk, "a"].weight, rows[one.pk, "a"].enabled) == (first.pk, 5, False)
-    set_deployments(actor=SYSTEM, model=model, deployments=[(two, "a", 1, True), (one, "a", 5, False)])
-    assert changes_of(model) == 2
+    again = [Place(two, "a", 1, True), Place(one, "a", 5, False)]  # their order is what an ordered route goes by
+    set_deployments(actor=SYSTEM, model=model, deployments=again)
+    set_deployments(actor=SYSTEM, model=model, deployments=again)
+    assert changes_of(model) == 3
 
 
 @pytest.mark.parametrize("rows", [[("a", 1), ("a", 2)], [("", 1)], [("a", -1)], [("a\n", 1)]])
 def test_deployments_that_make_no_sense_are_refused(rows: list[tuple[str, int]]) -> None:
     provider = ProviderFactory()
     with pytest.raises(ValidationError):
-        set_deployments(actor=SYSTEM, model=ModelFactory(), deployments=[(provider, name, w, True) for name, w in rows])
+        set_deployments(
+            actor=SYSTEM, model=ModelFactory(), deployments=[Place(provider, name, w, True) for name, w in rows]
+        )
     assert not Deployment.objects.exists()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from catalog.actions.providers import set_credential
+from catalog.actions.credentials import set_credential
 from catalog.models import Provider
 from catalog.probe import try_provider
 from tests.factories.catalog import ProviderFactory

@@ -9,17 +9,11 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection
 
 from catalog.actions.access import add_team_model, set_team_models
-from catalog.actions.models import change_model, set_deployments
+from catalog.actions.credentials import CredentialMissing, read_credential, remove_credential, set_credential
+from catalog.actions.deployments import Place, set_deployments
+from catalog.actions.models import change_model
 from catalog.actions.prices import set_price
-from catalog.actions.providers import (
-    CredentialMissing,
-    change_provider,
-    create_provider,
-    read_credential,
-    remove_credential,
-    remove_provider,
-    set_credential,
-)
+from catalog.actions.providers import change_provider, create_provider, remove_provider
 from catalog.models import Credential, Provider
 from portal.people.models import AuditEvent, Change
 from portal.people.permissions import Role
@@ -152,7 +146,7 @@ def test_a_private_provider_stays_internal() -> None:
 
 def test_a_provider_that_serves_a_model_is_not_deleted() -> None:
     provider, model = ProviderFactory(), ModelFactory(slug="chat-small")
-    set_deployments(actor=SYSTEM, model=model, deployments=[(provider, "small", 1, True)])
+    set_deployments(actor=SYSTEM, model=model, deployments=[Place(provider, "small", 1, True)])
     with pytest.raises(ValidationError, match="chat-small"):
         remove_provider(actor=SYSTEM, provider=provider)
     set_deployments(actor=SYSTEM, model=model, deployments=[])
@@ -168,7 +162,7 @@ def test_actions_ask_for_the_right_themselves() -> None:
         lambda: set_credential(actor=actor, provider=provider, value=SECRET),
         lambda: remove_provider(actor=actor, provider=provider),
         lambda: change_model(actor=actor, model=model, tier="sandbox"),
-        lambda: set_deployments(actor=actor, model=model, deployments=[(provider, "x", 1, True)]),
+        lambda: set_deployments(actor=actor, model=model, deployments=[Place(provider, "x", 1, True)]),
         lambda: set_price(actor=actor, model=model, effective_from=None, input=1, output=1),
         lambda: set_team_models(actor=actor, team=TeamFactory(), models=[model]),
         lambda: add_team_model(actor=actor, team=TeamFactory(), model=model),

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from billing.actions.quotas import add_extra, end_extra, remove_quota, set_quota
 from billing.models import Quota, QuotaExtra
 from catalog.actions.access import end_grant, grant_model, set_team_models
-from catalog.actions.models import change_model, create_model, set_deployments
+from catalog.actions.credentials import remove_credential, set_credential
+from catalog.actions.deployments import Place, set_deployments
+from catalog.actions.models import change_model, create_model
 from catalog.actions.prices import set_price
-from catalog.actions.providers import change_provider, create_provider, remove_credential, set_credential
+from catalog.actions.providers import change_provider, create_provider
 from catalog.models import Model, ModelGrant, Provider
 from gateway.control.compile import compile_all, recompile
 from gateway.control.keys import read_by_digest
@@ -45,7 +47,7 @@ def world(db: None) -> None:
 def toggle_deployment(number: int) -> None:
     model = Model.objects.order_by("slug")[number % 2]
     provider = Provider.objects.order_by("slug")[number % 2]
-    rows = [] if model.deployments.exists() else [(provider, f"upstream-{number}", number, True)]
+    rows = [] if model.deployments.exists() else [Place(provider, f"upstream-{number}", number, True)]
     set_deployments(actor=ACT, model=model, deployments=rows)
 
 
@@ -139,7 +141,7 @@ def test_the_feed_says_when_it_does_not_reach_back_far_enough(world: None) -> No
 @pytest.mark.django_db
 def test_a_provider_without_a_readable_credential_serves_nothing(world: None) -> None:
     provider, model = Provider.objects.get(slug="acme"), Model.objects.get(slug="small")
-    set_deployments(actor=ACT, model=model, deployments=[(provider, "up", 1, True)])
+    set_deployments(actor=ACT, model=model, deployments=[Place(provider, "up", 1, True)])
     assert compile_all().models_by_slug["small"].deployments[0].credential == "sk-of-acme-0123456789"
     set_credential(actor=ACT, provider=provider, env="A_VARIABLE_THAT_IS_NOT_SET")
     assert compile_all().models_by_slug["small"].deployments == ()
@@ -148,7 +150,7 @@ def test_a_provider_without_a_readable_credential_serves_nothing(world: None) ->
 @pytest.mark.django_db
 def test_no_secret_shows_in_the_repr_of_a_snapshot(world: None) -> None:
     provider, model = Provider.objects.get(slug="acme"), Model.objects.get(slug="small")
-    set_deployments(actor=ACT, model=model, deployments=[(provider, "up", 1, True)])
+    set_deployments(actor=ACT, model=model, deployments=[Place(provider, "up", 1, True)])
     assert "sk-of-acme" not in repr(compile_all())
 
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from billing.models import Quota
 from catalog.access import models_of_team
-from catalog.actions.providers import read_credential, set_credential
+from catalog.actions.credentials import read_credential, set_credential
 from catalog.models import Credential, Model, Price, Provider
 from portal.config.apply import apply
 from portal.people.models import AuditEvent, Change, GlobalRole, Membership, Team, User

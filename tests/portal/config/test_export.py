@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from billing.models import Quota
-from catalog.actions.providers import set_credential
+from catalog.actions.credentials import set_credential
 from catalog.models import Deployment, Model, Provider, TeamModel
 from portal.config.apply import apply
 from portal.config.export import export

@@ -1,0 +1,74 @@
+"""What people are told of each wire format that the gateway speaks: its name, what it needs, how it is tried."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gateway.dialects.registry import PROVIDERS
+
+FILE = Path(__file__).resolve().parent / "data" / "dialects.yaml"
+MOST_CHARACTERS = 300  # of an option
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """Something that a dialect needs of a provider beside address and secret."""
+
+    name: str
+    label: str
+    help: str = ""
+    needed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """`models_path` answers with `models_list` and costs nothing; both are empty where there is no such call."""
+
+    name: str
+    label: str
+    address: str
+    secret: str
+    options: tuple[Option, ...] = ()
+    models_path: str = ""
+    models_list: str = ""
+
+
+@cache
+def dialects() -> dict[str, Dialect]:
+    """Return the dialects that this gateway speaks, by name."""
+    with FILE.open(encoding="utf-8") as file:
+        known: dict[str, dict[str, Any]] = yaml.safe_load(file)
+    return {name: _dialect(name, fields) for name, fields in known.items() if name in PROVIDERS}
+
+
+def all_options() -> tuple[Option, ...]:
+    """Return every option of every dialect, each name once."""
+    return tuple({option.name: option for one in dialects().values() for option in one.options}.values())
+
+
+def mistakes_of(dialect: str, options: Mapping[str, str]) -> dict[str, str]:
+    """Return what is wrong with a provider's options, by `options.name`."""
+    known = {option.name: option for option in dialects()[dialect].options}
+    found: dict[str, str] = {}
+    for name, text in options.items():
+        if name not in known:
+            also = ", ".join(known) or "none"
+            found[f"options.{name}"] = f"There is no such option of {dialects()[dialect].label}; known are: {also}."
+        elif not isinstance(text, str) or not text.isprintable() or len(text) > MOST_CHARACTERS:
+            found[f"options.{name}"] = f"This is one line of at most {MOST_CHARACTERS} characters."
+    for name, option in known.items():
+        if option.needed and not options.get(name):
+            found[f"options.{name}"] = f"{dialects()[dialect].label} needs it. {option.help}"
+    return found
+
+
+def _dialect(name: str, fields: dict[str, Any]) -> Dialect:
+    options = tuple(Option(name=option, **facts) for option, facts in fields.get("options", {}).items())
+    models = fields.get("models", {})
+    return Dialect(
+        name, fields["label"], fields["address"], fields["secret"], options, models.get("path", ""), models.get("list", "")
+    )  # fmt: skip

@@ -1,0 +1,195 @@
+"""The shape of a route as it is stored, exported and applied: read and checked here alone, and turned into policy.
+
+Everything in it is named as people name it: models and teams by short name, deployments as `provider/name there`.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from gateway.routing.policy import Canary, Condition, Fallback, Reason, RoutePolicy, Rule, Strategy
+
+MOST_RULES, MOST_FALLBACKS, MOST_RETRIES = 50, 10, 10
+MAX_TOKENS = 100_000_000
+Name = Annotated[str, Meta(min_length=1, max_length=300)]
+Tokens = Annotated[int, Meta(ge=0, le=MAX_TOKENS)]
+DataClass = Literal["public", "internal", "confidential", "restricted"]
+
+
+class Body(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """A part of a route. What is as usual is left out when it is written."""
+
+
+class WhenBody(Body):
+    """Holds for a call when all that is said here holds."""
+
+    teams: list[Name] = []
+    metadata: dict[Annotated[str, Meta(min_length=1, max_length=64)], Annotated[str, Meta(max_length=512)]] = {}
+    data_classes: list[DataClass] = []
+    least_prompt_tokens: Tokens | None = None
+    most_prompt_tokens: Tokens | None = None
+
+
+class RuleBody(Body):
+    """Calls for which `when` holds go to these deployments alone. The first rule that holds counts."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=100)]
+    deployments: Annotated[list[Name], Meta(min_length=1, max_length=50)]
+    when: WhenBody = msgspec.field(default_factory=WhenBody)
+
+
+class CanaryBody(Body):
+    """A share of the calls tries a deployment, and stops by itself when too many of them fail."""
+
+    deployment: Name
+    percent: Annotated[float, Meta(ge=0, le=100)]
+    stop_at_error_rate: Annotated[float, Meta(gt=0, le=1)] = 0.05
+    least_calls: Annotated[int, Meta(ge=1, le=1_000_000)] = 20
+
+
+class FallbackBody(Body):
+    """Another model that serves what this one cannot, for these reasons."""
+
+    model: Name
+    on: Annotated[list[Reason], Meta(min_length=1)]
+
+
+class RouteBody(Body):
+    """The ways of one model."""
+
+    strategy: Strategy = "weighted"
+    retries: Annotated[int, Meta(ge=0, le=MOST_RETRIES)] = 2
+    regions: Annotated[list[Annotated[str, Meta(min_length=1, max_length=64)]], Meta(max_length=50)] = []
+    rules: Annotated[list[RuleBody], Meta(max_length=MOST_RULES)] = []
+    canary: CanaryBody | None = None
+    fallbacks: Annotated[list[FallbackBody], Meta(max_length=MOST_FALLBACKS)] = []
+
+
+class BadRoute(ValueError):  # says what is bad, as its readers do
+    """A route that cannot be; `mistakes` holds pairs of a path within it and words."""
+
+    def __init__(self, mistakes: list[tuple[str, str]]) -> None:
+        super().__init__("; ".join(f"{path}: {words}" if path else words for path, words in mistakes))
+        self.mistakes = mistakes
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the names in the route of one model stand for: ids by name."""
+
+    deployments: Mapping[str, str]
+    models: Mapping[str, str]
+    teams: Mapping[str, str]
+
+
+def read_route(body: Any) -> RouteBody:
+    """Read a route. Raises BadRoute."""
+    try:
+        route = msgspec.convert(body, RouteBody)
+    except msgspec.ValidationError as error:
+        words, _, path = str(error).partition(" - at ")
+        raise BadRoute([(path.strip("`").removeprefix("$").removeprefix("."), _plain(words))]) from None
+    mistakes = list(_contradictions(route))
+    if mistakes:
+        raise BadRoute(mistakes)
+    return route
+
+
+def written(route: RouteBody) -> dict[str, Any]:
+    """Return a route as plain data; empty for the usual one."""
+    found: dict[str, Any] = msgspec.to_builtins(route)
+    return found
+
+
+def strangers(route: RouteBody, names: Names) -> list[tuple[str, str]]:
+    """Return what a route names and what is not there, with paths."""
+    found = []
+    for n, rule in enumerate(route.rules):
+        found += [
+            (f"rules[{n}].deployments", f'the model has no deployment "{name}"')
+            for name in rule.deployments
+            if name not in names.deployments
+        ]
+        found += [
+            (f"rules[{n}].when.teams", f'there is no team "{slug}"')
+            for slug in rule.when.teams
+            if slug not in names.teams
+        ]
+    if route.canary and route.canary.deployment not in names.deployments:
+        found.append(("canary.deployment", f'the model has no deployment "{route.canary.deployment}"'))
+    found += [
+        (f"fallbacks[{n}].model", f'there is no model "{one.model}"')
+        for n, one in enumerate(route.fallbacks)
+        if one.model not in names.models
+    ]
+    return found
+
+
+def policy_of(route: RouteBody, names: Names) -> RoutePolicy:
+    """Return the policy. What a rule names and is gone is left out: a rule without any deployment serves nobody."""
+    canary = route.canary
+    return RoutePolicy(
+        strategy=route.strategy,
+        rules=tuple(
+            Rule(rule.name, _condition(rule.when, names), _ids(rule.deployments, names.deployments))
+            for rule in route.rules
+        ),
+        canary=Canary(
+            names.deployments[canary.deployment], canary.percent, canary.stop_at_error_rate, canary.least_calls
+        )
+        if canary and canary.deployment in names.deployments
+        else None,
+        fallbacks=tuple(
+            Fallback(names.models[one.model], frozenset(one.on)) for one in route.fallbacks if one.model in names.models
+        ),
+        retries=route.retries,
+        regions=frozenset(route.regions),
+    )
+
+
+def _condition(when: WhenBody, names: Names) -> Condition:
+    teams = _ids(when.teams, names.teams)
+    return Condition(
+        team_ids=teams or frozenset({"gone"} if when.teams else ()),  # no team of a rule is left: it holds for none
+        metadata=tuple(sorted(when.metadata.items())),
+        data_classes=frozenset(when.data_classes),
+        least_prompt_tokens=when.least_prompt_tokens,
+        most_prompt_tokens=when.most_prompt_tokens,
+    )
+
+
+def _ids(names: list[str], known: Mapping[str, str]) -> frozenset[str]:
+    return frozenset(known[name] for name in names if name in known)
+
+
+def _contradictions(route: RouteBody) -> Iterator[tuple[str, str]]:
+    names = [rule.name.strip().lower() for rule in route.rules]
+    for n, rule in enumerate(route.rules):
+        least, most = rule.when.least_prompt_tokens, rule.when.most_prompt_tokens
+        if least is not None and most is not None and least > most:
+            yield f"rules[{n}].when", "no prompt has at least that many and at most that few tokens"
+        if names.index(names[n]) < n:
+            yield f"rules[{n}].name", "another rule has this name"
+    models = [one.model for one in route.fallbacks]
+    for n, model in enumerate(models):
+        if models.index(model) < n:
+            yield f"fallbacks[{n}].model", "this model is there twice; put all reasons into one line"
+
+
+_REPLACED = (
+    (re.compile(r"Object contains unknown field `(.*)`"), r'"\1" is not a field here'),
+    (re.compile(r"Object missing required field `(.*)`"), r'"\1" is missing'),
+    (re.compile(r"Expected `(.*)`, got `(.*)`"), r"this is \2, and must be \1"),
+    (re.compile(r"Invalid enum value (.*)"), r"\1 is not one of those known here"),
+)
+
+
+def _plain(words: str) -> str:
+    """Say msgspec's words as ours, without its marks."""
+    for pattern, ours in _REPLACED:
+        words = pattern.sub(ours, words)
+    return words.replace("`", "").replace("Expected", "this must be")
