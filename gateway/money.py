@@ -32,9 +32,8 @@ def format_usd(nano: int, places: int | None = None) -> str:
         return f"{(Decimal(nano) / NANO).quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP):f}"
     if nano < 0:
         return "-" + format_usd(-nano)
-    whole, part = divmod(nano, NANO)
-    exact = f"{whole}.{part:09d}"
-    return exact[:-7] + exact[-7:].rstrip("0")
+    digits = str(nano).zfill(10)
+    return f"{digits[:-9]}.{digits[-9:-7]}{digits[-7:].rstrip('0')}"
 
 
 def settle(micro_nano: int) -> int:

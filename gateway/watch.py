@@ -68,7 +68,8 @@ class Watch:
         now = self._monotonic()
         if self._listen_at is NEVER and self._listener is None:
             self._listen_at = now + self._disconnect_after_s
-        return self._wait(wait, now, min(now + timeout_s, self.total_due), _provider_late)
+        due = now + timeout_s
+        return self._wait(wait, now, due if due < self.total_due else self.total_due, _provider_late)
 
     def body(self, wait: Awaitable[T], timeout_s: float) -> Coroutine[Any, Any, T]:
         """Wait for the request's body. Raises SlowRequestError `timeout_s` after the last `extend`."""
@@ -105,14 +106,12 @@ class Watch:
             self._listener.cancel()
 
     async def _wait(self, wait: Awaitable[T], began: float, due: float, late: Callable[[], GatewayError]) -> T:
-        self._late = late
-        self._due = due
-        if self._end_by is not None:
-            self._arm(began, began)
-        elif self._listener is None:
-            self._arm(min(self._due, self._listen_at), began)
-        else:
-            self._arm(began if self._listener.done() else self._due, began)
+        self._late, self._due = late, due
+        look_at = due if due < self._listen_at else self._listen_at
+        if self._end_by is not None or (self._listener is not None and self._listener.done()):
+            look_at = began
+        if look_at < self._timer_at:
+            self._arm(look_at, began)
         try:
             return await wait
         except asyncio.CancelledError:
@@ -126,11 +125,10 @@ class Watch:
             self.waited_s += self._monotonic() - began
 
     def _arm(self, at: float, now: float) -> None:
-        if at < self._timer_at:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer_at = at
-            self._timer = self._loop.call_later(max(0.0, at - now), self._fire)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = at
+        self._timer = self._loop.call_later(max(0.0, at - now), self._fire)
 
     def _fire(self) -> None:
         self._timer, self._timer_at = None, NEVER

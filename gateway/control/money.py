@@ -56,8 +56,7 @@ class LedgerMoney:
 
     def release(self, holds: Sequence[Hold], spent_nano_usd: int) -> None:
         """Free what was held and not spent. What was spent stays reserved until the drain has settled it."""
-        for hold in holds:
-            self._escrow.free((hold.quota_id, hold.period), hold.amount - spent_nano_usd)
+        self._escrow.release(holds, spent_nano_usd)
 
     async def peek(self, quotas: Sequence[QuotaPolicy]) -> list[Remaining]:
         """Say what is left of each, as the ledger sees it now; spending that is not settled yet counts."""

@@ -23,16 +23,17 @@ def usage_of(usage: object) -> Usage | None:
     """
     if not isinstance(usage, dict):
         return None
-    prompt, completion = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
+    count = usage.get
+    prompt, completion = _count(count("prompt_tokens")), _count(count("completion_tokens"))
     if not prompt and not completion:
         return None
     cached = written = thought = 0
-    output = max(completion, _count(usage, "total_tokens") - prompt)
+    output = max(completion, _count(count("total_tokens")) - prompt)
     if isinstance(given := usage.get("prompt_tokens_details"), dict):
-        cached = min(_count(given, "cached_tokens"), prompt)
-        written = min(_count(given, "cache_write_tokens"), prompt - cached)
+        cached = min(_count(given.get("cached_tokens")), prompt)
+        written = min(_count(given.get("cache_write_tokens")), prompt - cached)
     if isinstance(made := usage.get("completion_tokens_details"), dict):
-        thought = min(_count(made, "reasoning_tokens"), output)
+        thought = min(_count(made.get("reasoning_tokens")), output)
     return Usage(prompt, cached, written, output, thought)
 
 
@@ -81,6 +82,5 @@ class Collector:
         return self.fragments
 
 
-def _count(usage: dict[str, Any], name: str) -> int:
-    value = usage.get(name, 0)
+def _count(value: Any) -> int:
     return int(value) if type(value) in _NUMBERS and 0 <= value < 1 << 40 else 0

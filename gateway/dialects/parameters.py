@@ -27,11 +27,11 @@ def model_name(members: Members) -> str:
 
 def value(members: Members, name: str) -> Any:
     """Return a parameter as it was sent, None when absent or null. Raises RequestError when it cannot be read."""
-    raw = members.raw(name)
-    if raw is None:
+    span = members.spans.get(name)
+    if span is None:
         return None
     try:
-        return msgspec.json.decode(raw)
+        return msgspec.json.decode(members.body[span[0] : span[1]])
     except (msgspec.DecodeError, RecursionError):
         raise RequestError(f'The parameter "{name}" cannot be read.', param=name) from None
 

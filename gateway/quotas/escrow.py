@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
+from gateway.journal.records import Hold
 from gateway.quotas.slices import Slice, Slot
 from gateway.snapshot import UNSET, QuotaPolicy
 
@@ -70,6 +71,14 @@ class Escrow:
             rest = part.reserved - amount
             part.reserved = rest if rest > 0 else 0
         return part
+
+    def release(self, holds: Iterable[Hold], spent: int) -> None:
+        """Put back what of each hold was not spent."""
+        for hold in holds:
+            part = self.slices.get((hold.quota_id, hold.period))
+            if part is not None:
+                reserved = part.reserved - hold.amount + spent
+                part.reserved = reserved if reserved > 0 else 0
 
     def slice_of(self, quota: QuotaPolicy, now: float) -> Slice:
         """Return the slice of the window that `now` is in, under the capacity of now. A lowered one recalls what is free."""

@@ -50,8 +50,8 @@ class MemoryMoneyStore:
 
     def release(self, holds: Sequence[Hold], spent_nano_usd: int) -> None:
         """Give each hold back and count what was spent in the period it was reserved in."""
+        self._escrow.release(holds, spent_nano_usd)
         for hold in holds:
-            self._escrow.free((hold.quota_id, hold.period), hold.amount - spent_nano_usd)
             self._spent[hold.quota_id] += spent_nano_usd
 
     async def peek(self, quotas: Sequence[QuotaPolicy]) -> list[Remaining]:
