@@ -13,9 +13,10 @@ from msgspec import Meta
 
 from gateway.routing.policy import Canary, Condition, Fallback, Reason, RoutePolicy, Rule, Strategy
 
-MOST_RULES, MOST_FALLBACKS, MOST_RETRIES = 50, 10, 10
+MOST_RULES, MOST_FALLBACKS, MOST_RETRIES, MOST_RETRY_S = 50, 10, 10, 3_600
 MAX_TOKENS = 100_000_000
 Name = Annotated[str, Meta(min_length=1, max_length=300)]
+Regions = Annotated[list[Annotated[str, Meta(min_length=1, max_length=64)]], Meta(max_length=50)]
 Tokens = Annotated[int, Meta(ge=0, le=MAX_TOKENS)]
 DataClass = Literal["public", "internal", "confidential", "restricted"]
 
@@ -35,10 +36,11 @@ class WhenBody(Body):
 
 
 class RuleBody(Body):
-    """Calls for which `when` holds go to these deployments alone. The first rule that holds counts."""
+    """Calls for which `when` holds go to these deployments, and to those in these regions, alone. The first that holds counts."""
 
     name: Annotated[str, Meta(min_length=1, max_length=100)]
-    deployments: Annotated[list[Name], Meta(min_length=1, max_length=50)]
+    deployments: Annotated[list[Name], Meta(max_length=50)] = []
+    regions: Regions = []
     when: WhenBody = msgspec.field(default_factory=WhenBody)
 
 
@@ -63,7 +65,8 @@ class RouteBody(Body):
 
     strategy: Strategy = "weighted"
     retries: Annotated[int, Meta(ge=0, le=MOST_RETRIES)] = 2
-    regions: Annotated[list[Annotated[str, Meta(min_length=1, max_length=64)]], Meta(max_length=50)] = []
+    retry_within_s: Annotated[int, Meta(ge=1, le=MOST_RETRY_S)] = 240
+    regions: Regions = []
     rules: Annotated[list[RuleBody], Meta(max_length=MOST_RULES)] = []
     canary: CanaryBody | None = None
     fallbacks: Annotated[list[FallbackBody], Meta(max_length=MOST_FALLBACKS)] = []
@@ -129,17 +132,30 @@ def strangers(route: RouteBody, names: Names) -> list[tuple[str, str]]:
     return found
 
 
-def policy_of(route: RouteBody, names: Names) -> RoutePolicy:
-    """Return the policy. What a rule names and is gone is left out: a rule without any deployment serves nobody."""
+def policy_of(route: RouteBody, names: Names, canary_since: float = 0.0) -> RoutePolicy:
+    """Return the policy; deployments are in order as `names` has them. `canary_since` is epoch s.
+
+    What a rule names and is gone is left out: a rule without any deployment serves nobody.
+    """
     canary = route.canary
     return RoutePolicy(
         strategy=route.strategy,
+        order=tuple(names.deployments.values()) if route.strategy == "ordered" else (),
         rules=tuple(
-            Rule(rule.name, _condition(rule.when, names), _ids(rule.deployments, names.deployments))
+            Rule(
+                rule.name,
+                _condition(rule.when, names),
+                _ids(rule.deployments, names.deployments),
+                frozenset(rule.regions),
+            )
             for rule in route.rules
         ),
         canary=Canary(
-            names.deployments[canary.deployment], canary.percent, canary.stop_at_error_rate, canary.least_calls
+            names.deployments[canary.deployment],
+            canary.percent,
+            canary.stop_at_error_rate,
+            canary.least_calls,
+            canary_since,
         )
         if canary and canary.deployment in names.deployments
         else None,
@@ -147,6 +163,7 @@ def policy_of(route: RouteBody, names: Names) -> RoutePolicy:
             Fallback(names.models[one.model], frozenset(one.on)) for one in route.fallbacks if one.model in names.models
         ),
         retries=route.retries,
+        retry_within_s=float(route.retry_within_s),
         regions=frozenset(route.regions),
     )
 
@@ -174,6 +191,8 @@ def _contradictions(route: RouteBody) -> Iterator[tuple[str, str]]:
             yield f"rules[{n}].when", "no prompt has at least that many and at most that few tokens"
         if names.index(names[n]) < n:
             yield f"rules[{n}].name", "another rule has this name"
+        if not rule.deployments and not rule.regions:
+            yield f"rules[{n}]", "a rule names deployments or regions to go to"
     models = [one.model for one in route.fallbacks]
     for n, model in enumerate(models):
         if models.index(model) < n:

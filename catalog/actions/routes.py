@@ -12,10 +12,10 @@ from portal.people.audit import Actor, recorded
 from portal.people.models import Team
 
 
-def set_route(*, actor: Actor, model: Model, body: dict[str, Any]) -> RouteBody:
+def set_route(*, actor: Actor, model: Model, body: dict[str, Any], restart_canary: bool = False) -> RouteBody:
     """Make `body` (see `catalog.routes`) the route of `model`; an empty one is the usual route.
 
-    Needs catalog.manage. Writes nothing where it is so already. Raises ValidationError, by path within the route.
+    A canary that is new or changed begins to count anew, and so does one that is restarted. Needs catalog.manage. Writes nothing where it is so already. Raises ValidationError, by path within the route.
     """
     demand(actor, "catalog.manage")
     with recorded(actor, "model:set_route", model) as trail:
@@ -34,13 +34,16 @@ def set_route(*, actor: Actor, model: Model, body: dict[str, Any]) -> RouteBody:
             raise ValidationError(_by_path(unknown))
         standing = Route.objects.filter(model=model).first()
         before, after = standing.body if standing else {}, written(route)
-        if before == after:
+        started = bool(route.canary) and (restart_canary or before.get("canary") != after.get("canary"))
+        if before == after and not started:
             trail.skip()
             return route
-        if not after:
-            Route.objects.filter(model=model).delete()
+        if after:
+            since = timezone.now() if started or standing is None else standing.canary_since
+            fields = {"body": after, "canary_since": since, "updated_at": timezone.now()}
+            Route.objects.update_or_create(model=model, defaults=fields)
         else:
-            Route.objects.update_or_create(model=model, defaults={"body": after, "updated_at": timezone.now()})
+            Route.objects.filter(model=model).delete()
         trail.before, trail.after = {"route": before}, {"route": after}
         trail.changed("model", model.pk)
     return route
@@ -54,7 +57,8 @@ def route_of(model: Model) -> RouteBody:
 
 def names_of(model: Model) -> Names:
     """Return what the names in the route of `model` stand for now."""
-    places = Deployment.objects.filter(model=model).values_list("provider__slug", "upstream_model", "pk")
+    rows = Deployment.objects.filter(model=model).order_by("position", "pk")
+    places = rows.values_list("provider__slug", "upstream_model", "pk")
     return Names(
         deployments={f"{provider}/{upstream}": pk for provider, upstream, pk in places},
         models=dict(Model.objects.values_list("slug", "pk")),

@@ -15,6 +15,7 @@ class Route(models.Model):
     id = OpaqueIdField(prefix="route")
     model = models.OneToOneField("catalog.Model", on_delete=models.CASCADE, related_name="route")
     body = models.JSONField(default=dict)
+    canary_since = models.DateTimeField(null=True, blank=True)  # when its canary was started, the last time
     updated_at = models.DateTimeField(default=timezone.now)
 
     def __str__(self) -> str:

@@ -175,8 +175,9 @@ def _route(row: Model, shared: _Shared) -> RoutePolicy:
     stored: Route | None = getattr(row, "route", None)
     if stored is None:
         return DEFAULT_ROUTE
+    since = stored.canary_since.timestamp() if stored.canary_since else 0.0
     names = {f"{one.provider.slug}/{one.upstream_model}": one.pk for one in row.deployments.all()}
-    return policy_of(read_route(stored.body), Names(names, shared.models, shared.teams))
+    return policy_of(read_route(stored.body), Names(names, shared.models, shared.teams), since)
 
 
 def _price(row: Price) -> policy.Price:
