@@ -1,6 +1,6 @@
 """OpenAI's formats to providers that speak them: bytes pass as they are, but for model, cap and usage option."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from gateway.dialects.lanes import Outbound, Whole
@@ -23,9 +23,11 @@ class Codec(Protocol):
 class OpenAILane:
     """See `Lane`."""
 
-    def __init__(self, codec: Codec, path: str) -> None:
-        """`path`: below the provider's base URL."""
-        self._codec, self._path = codec, path
+    def __init__(
+        self, codec: Codec, path: str, place: Callable[[DeploymentPolicy, str], str] = lambda _, path: path
+    ) -> None:
+        """`path`: of the operation; `place` returns where it stands below the base URL of a deployment."""
+        self._codec, self._path, self._place = codec, path, place
 
     def outbound(
         self, request: ParsedRequest, deployment: DeploymentPolicy, cap: int, headers: Mapping[bytes, bytes]
@@ -33,7 +35,8 @@ class OpenAILane:
         """See `Lane.outbound`."""
         body = self._codec.outbound(request, deployment.upstream_model, profile_of(deployment).cap_name, cap)
         beta = headers.get(b"openai-beta")
-        return Outbound(self._path, body, _beta(beta) if beta else {})
+        path = self._place(deployment, self._path)
+        return Outbound(path, body, _beta(beta) if beta else {})
 
     def whole(self, request: ParsedRequest, body: bytes) -> Whole | None:
         """See `Lane.whole`."""

@@ -18,16 +18,13 @@ DEFAULT = Profile()
 # api.openai.com deprecates max_tokens, and its reasoning models refuse it (API reference, "Create chat completion").
 PROFILES = {"api.openai.com": Profile(cap_name="max_completion_tokens")}
 # Azure serves the same models under a host name for each customer.
-SUFFIXES = {
-    ".openai.azure.com": Profile(cap_name="max_completion_tokens"),
-    ".services.ai.azure.com": Profile(cap_name="max_completion_tokens"),
-    ".cognitiveservices.azure.com": Profile(cap_name="max_completion_tokens"),
-}
+AZURE = Profile(cap_name="max_completion_tokens")
+SUFFIXES = {".openai.azure.com": AZURE, ".services.ai.azure.com": AZURE, ".cognitiveservices.azure.com": AZURE}
 
 
 def profile_of(deployment: DeploymentPolicy) -> Profile:
-    """Return the profile of a deployment, by the host it is served from."""
-    return _of_address(deployment.base_url)
+    """Return the profile of a deployment, by the host it is served from; Azure may be reached under any name."""
+    return AZURE if deployment.dialect == "azure" else _of_address(deployment.base_url)
 
 
 @lru_cache(maxsize=4096)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from gateway.dialects import embeddings, openai_chat
+from gateway.dialects import azure, embeddings, openai_chat
 from gateway.dialects.lanes import Lane
 from gateway.dialects.members import Members
 from gateway.dialects.openai_lane import OpenAILane
@@ -65,6 +65,14 @@ PROVIDERS: dict[str, ProviderDialect] = {
             ("openai", "chat"): OpenAILane(openai_chat, "/chat/completions"),
             ("openai", "embeddings"): OpenAILane(embeddings, "/embeddings"),
         }
+    ),
+    "azure": ProviderDialect(
+        {
+            ("openai", "chat"): OpenAILane(openai_chat, "/chat/completions", azure.path_of),
+            ("openai", "embeddings"): OpenAILane(embeddings, "/embeddings", azure.path_of),
+        },
+        auth="api-key",
+        defaults=azure.DEFAULTS,
     ),
 }
 

@@ -1,0 +1,23 @@
+"""Azure OpenAI: OpenAI's formats at addresses of its own. Source: "Azure OpenAI in Foundry Models REST API reference"."""
+
+from urllib.parse import quote
+
+from gateway.snapshot import DeploymentPolicy
+
+DEFAULTS = {"api_version": "v1"}
+
+
+def path_of(deployment: DeploymentPolicy, operation: str) -> str:
+    """Return the path of an operation such as /chat/completions, below the resource's endpoint.
+
+    The option `api_version` is "v1" or "preview" for the API that names its model in the body, else a date, whose API has
+    the name of the deployment in its path. The endpoint may be given with /openai or /openai/v1 at its end.
+    """
+    version = deployment.options.get("api_version") or DEFAULTS["api_version"]
+    base = deployment.base_url
+    if version in {"v1", "preview"}:
+        lead = "" if base.endswith("/openai/v1") else "/v1" if base.endswith("/openai") else "/openai/v1"
+        return lead + operation + ("?api-version=preview" if version == "preview" else "")
+    lead = "" if base.endswith("/openai") else "/openai"
+    name = quote(deployment.upstream_model, safe="")
+    return f"{lead}/deployments/{name}{operation}?api-version={quote(version, safe='')}"
