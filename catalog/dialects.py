@@ -1,7 +1,7 @@
 """What people are told of each wire format that the gateway speaks: its name, what it needs, how it is tried."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,16 +25,26 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True)
+class Trial:
+    """A call that costs nothing: `GET address + path`, answered with a list under `list`."""
+
+    path: str
+    list: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    version: str = ""  # the option that the query's api-version is taken from
+
+
+@dataclass(frozen=True, slots=True)
 class Dialect:
-    """`models_path` answers with `models_list` and costs nothing; both are empty where there is no such call."""
+    """A wire format, in words. `json`: its secret may have several lines. `trial` is None where nothing is free."""
 
     name: str
     label: str
     address: str
     secret: str
+    json: bool = False
     options: tuple[Option, ...] = ()
-    models_path: str = ""
-    models_list: str = ""
+    trial: Trial | None = None
 
 
 @cache
@@ -43,11 +53,6 @@ def dialects() -> dict[str, Dialect]:
     with FILE.open(encoding="utf-8") as file:
         known: dict[str, dict[str, Any]] = yaml.safe_load(file)
     return {name: _dialect(name, fields) for name, fields in known.items() if name in PROVIDERS}
-
-
-def all_options() -> tuple[Option, ...]:
-    """Return every option of every dialect, each name once."""
-    return tuple({option.name: option for one in dialects().values() for option in one.options}.values())
 
 
 def mistakes_of(dialect: str, options: Mapping[str, str]) -> dict[str, str]:
@@ -66,9 +71,7 @@ def mistakes_of(dialect: str, options: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def _dialect(name: str, fields: dict[str, Any]) -> Dialect:
-    options = tuple(Option(name=option, **facts) for option, facts in fields.get("options", {}).items())
-    models = fields.get("models", {})
-    return Dialect(
-        name, fields["label"], fields["address"], fields["secret"], options, models.get("path", ""), models.get("list", "")
-    )  # fmt: skip
+def _dialect(name: str, facts: dict[str, Any]) -> Dialect:
+    options = tuple(Option(name=option, **told) for option, told in facts.get("options", {}).items())
+    trial = Trial(**facts["try"]) if "try" in facts else None
+    return Dialect(name, facts["label"], facts["address"], facts["secret"], facts.get("json", False), options, trial)

@@ -15,7 +15,8 @@ from portal.people.models import Team
 def set_route(*, actor: Actor, model: Model, body: dict[str, Any], restart_canary: bool = False) -> RouteBody:
     """Make `body` (see `catalog.routes`) the route of `model`; an empty one is the usual route.
 
-    A canary that is new or changed begins to count anew, and so does one that is restarted. Needs catalog.manage. Writes nothing where it is so already. Raises ValidationError, by path within the route.
+    A canary that is new or changed begins to count anew, and so does one that is restarted. Needs catalog.manage. Writes
+    nothing where it is so already. Raises ValidationError, by path within the route.
     """
     demand(actor, "catalog.manage")
     with recorded(actor, "model:set_route", model) as trail:

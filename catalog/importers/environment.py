@@ -21,7 +21,7 @@ def connect_from_environment(*, actor: Actor) -> dict[str, list[Model]]:
     added: dict[str, list[Model]] = {}
     standing = set(Provider.objects.values_list("slug", flat=True))
     for packaged in providers().values():
-        if packaged.slug not in standing and packaged.key and os.environ.get(packaged.key, "").strip():
+        if packaged.slug not in standing and packaged.connects_itself and os.environ.get(packaged.key, "").strip():
             added[packaged.slug] = _connect(packaged, actor)
     return added
 
@@ -29,7 +29,7 @@ def connect_from_environment(*, actor: Actor) -> dict[str, list[Model]]:
 def _connect(packaged: PackagedProvider, actor: Actor) -> list[Model]:
     address = os.environ.get(packaged.key.removesuffix("_API_KEY") + "_BASE_URL", "").strip() or packaged.base_url
     provider = create_provider(
-        actor=actor, slug=packaged.slug, name=packaged.name, base_url=address,
+        actor=actor, slug=packaged.slug, name=packaged.name, base_url=address, dialect=packaged.dialect,
         internal=is_private(urlsplit(address).hostname or ""),
     )  # fmt: skip
     set_credential(actor=actor, provider=provider, env=packaged.key)

@@ -12,6 +12,7 @@ import yaml
 from genai_prices.types import ModelPrice, TieredPrices
 from genai_prices.types import Provider as PriceList
 
+from catalog.dialects import dialects
 from gateway.money import parse_usd
 
 FOLDER = Path(__file__).resolve().parent.parent / "data"
@@ -25,13 +26,22 @@ RATES = {
 
 @dataclass(frozen=True, slots=True)
 class PackagedProvider:
-    """`key`: the environment variable of its key; empty where Atrium cannot connect it by itself."""
+    """What is known of a provider; see the head of data/providers.yaml for each field."""
 
     slug: str
     name: str
-    prices: str
+    prices: str = ""
     key: str = ""
     base_url: str = ""
+    dialect: str = "openai"
+    example: str = ""
+    internal: bool = False
+    about: str = ""
+
+    @property
+    def connects_itself(self) -> bool:
+        """Say whether a key in the environment is all that it needs: its models are known, and the gateway speaks to it."""
+        return bool(self.prices and self.key and self.base_url) and self.dialect in dialects()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +83,11 @@ def providers() -> dict[str, PackagedProvider]:
 def models() -> tuple[PackagedModel, ...]:
     """Return the packaged models."""
     return tuple(_model(row) for row in _load("models.yaml")["models"])
+
+
+def offered() -> list[PackagedProvider]:
+    """Return the packaged providers whose dialect this gateway speaks, to choose from."""
+    return [one for one in providers().values() if one.dialect in dialects()]
 
 
 def source() -> str:
