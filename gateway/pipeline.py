@@ -11,7 +11,7 @@ from gateway.encodings import decode_body
 from gateway.errors import ClientGoneError, GatewayError, InternalError, UnavailableError
 from gateway.headers import error_headers
 from gateway.runtime import Runtime
-from gateway.stages.authenticate import authenticate
+from gateway.stages.authenticate import authenticate, recognised
 from gateway.stages.authorise import authorise
 from gateway.stages.cache import cached
 from gateway.stages.call import dial
@@ -20,7 +20,7 @@ from gateway.stages.guard import guard_input
 from gateway.stages.record import finish, finish_now, line_of
 from gateway.stages.relay import relay
 from gateway.stages.route import candidates
-from gateway.stages.step_down import reserve_or_step_down
+from gateway.stages.step_down import reserve_or_step_down, reserved
 from gateway.stages.translate import service_of, translate
 from gateway.types import Call
 
@@ -33,7 +33,7 @@ async def handle(call: Call, runtime: Runtime) -> None:
         runtime.admit()
         snapshot = runtime.ready_snapshot()
         call.portal_url = snapshot.portal_url
-        call.principal = await authenticate(call, snapshot, runtime)
+        call.principal = recognised(call, snapshot, runtime) or await authenticate(call, snapshot, runtime)
         if not call.endpoint.capability:
             await describe(call, call.principal, snapshot, runtime)
             return
@@ -42,7 +42,8 @@ async def handle(call: Call, runtime: Runtime) -> None:
         grant = call.grant = authorise(call.endpoint, call.principal, request, snapshot, runtime.clock.now())
         if not surely_fits(call, grant):
             await check_fit(call, grant, runtime)
-        grant = await reserve_or_step_down(call, grant, runtime)
+        if not reserved(call, grant, runtime):
+            grant = await reserve_or_step_down(call, grant, runtime)
         guard_input(call)
         if cached(call) is None:
             deployment = candidates(grant.model, call.endpoint, runtime.choose, snapshot.stops)[0]

@@ -13,7 +13,7 @@ from gateway.journal.records import Hold
 from gateway.quotas.escrow import Ask, Escrow
 from gateway.quotas.interface import Granted, Remaining
 from gateway.quotas.leases import Leaseholder, LeaseState
-from gateway.quotas.slices import Slot, Standing, holds_of
+from gateway.quotas.slices import Parts, Slot, Standing, holds_of
 from gateway.quotas.window import bounds_of
 from gateway.snapshot import QuotaPolicy
 
@@ -40,6 +40,16 @@ class LedgerMoney:
     def leases(self) -> LeaseState:
         """Say how leases stand, for metrics."""
         return self._holder.state()
+
+    def in_hand(self, asks: Sequence[tuple[QuotaPolicy, int]]) -> Parts | None:
+        """See `MoneyStore.in_hand`."""
+        return self._escrow.in_hand(asks, self._now())
+
+    def book(self, parts: Parts) -> None:
+        """See `MoneyStore.book`."""
+        self._escrow.book(parts)
+        if self._escrow.thin:
+            self._holder.top_up()
 
     async def take(self, asks: Sequence[tuple[QuotaPolicy, int]]) -> Granted | Remaining:
         """See `MoneyStore.take`."""

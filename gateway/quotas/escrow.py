@@ -46,23 +46,33 @@ class Escrow:
         self.thin: set[Slot] = set()  # soon dry: to be topped up
         self.owed: dict[Slot, int] = {}  # lowered here, and not yet in the store
 
-    def take(self, asks: Sequence[tuple[QuotaPolicy, int]], now: float) -> list[tuple[Slice, int]] | None:
-        """Take each amount, and say from where; or take nothing at all (None) if a slice does not suffice. An amount of 0 always fits."""
-        taken, current = [], self._current
+    def in_hand(self, asks: Sequence[tuple[QuotaPolicy, int]], now: float) -> list[tuple[Slice, int]] | None:
+        """Return the slice that each amount fits into, or None if one does not suffice. An amount of 0 always fits."""
+        parts, current = [], self._current
         for quota, need in asks:
             part = current.get(quota.id)
             if part is None or part.quota is not quota or not part.start <= now < part.until:
                 part = self.slice_of(quota, now)
             if part.leased - part.reserved < need and need > 0:
                 return None
-            taken.append((part, need))
-        for part, need in taken:
+            parts.append((part, need))
+        return parts
+
+    def book(self, parts: Iterable[tuple[Slice, int]]) -> None:
+        """Take amounts that are `in_hand`, before anything else happens on the loop."""
+        for part, need in parts:
             part.taken += need
             part.reserved = reserved = part.reserved + need
             if part.leased - reserved < part.low:
                 part.low = -1
                 self.thin.add(part.slot)
-        return taken
+
+    def take(self, asks: Sequence[tuple[QuotaPolicy, int]], now: float) -> list[tuple[Slice, int]] | None:
+        """Take each amount, or nothing at all (None)."""
+        parts = self.in_hand(asks, now)
+        if parts is not None:
+            self.book(parts)
+        return parts
 
     def free(self, slot: Slot, amount: int) -> Slice | None:
         """Put back what was taken and not used; a negative amount was used beyond. None: its window is forgotten."""

@@ -9,7 +9,7 @@ from gateway.journal.records import Hold
 from gateway.snapshot import QuotaPolicy
 
 if TYPE_CHECKING:
-    from gateway.quotas.slices import Slice
+    from gateway.quotas.slices import Parts, Slice
 
 
 class Demand(msgspec.Struct, frozen=True):
@@ -25,8 +25,8 @@ class Reservation(msgspec.Struct):
     """What was taken, and of which slices. `holds` says the same of the money, for the journal."""
 
     holds: tuple[Hold, ...] = ()
-    rates: "Sequence[tuple[Slice, int]]" = ()
-    money: "Sequence[tuple[Slice, int]]" = ()
+    rates: "Parts" = ()
+    money: "Parts" = ()
 
 
 class Remaining(msgspec.Struct):
@@ -41,6 +41,14 @@ class Remaining(msgspec.Struct):
 
 class MoneyStore(Protocol):
     """The authoritative store of money. Raises `gateway.errors.StoreUnavailable` when it cannot be asked (money fails closed)."""
+
+    def in_hand(self, asks: Sequence[tuple[QuotaPolicy, int]]) -> "Parts | None":
+        """Return where each amount (nano-USD) can be taken at once; None: `take` has to be awaited. Takes nothing."""
+        ...
+
+    def book(self, parts: "Parts") -> None:
+        """Take what is `in_hand`, in the same step of the event loop."""
+        ...
 
     async def take(self, asks: Sequence[tuple[QuotaPolicy, int]]) -> "Granted | Remaining":
         """Take each amount (nano-USD), all or none. Returns `Remaining` of the quota that did not allow it."""
@@ -62,7 +70,7 @@ class Granted(msgspec.Struct, frozen=True):
     """All asked amounts were taken."""
 
     holds: tuple[Hold, ...]
-    taken: "Sequence[tuple[Slice, int]]"
+    taken: "Parts"
 
 
 class RateStore(Protocol):
@@ -70,6 +78,14 @@ class RateStore(Protocol):
 
     Neither taking nor giving back suspends while the slices in hand suffice.
     """
+
+    def in_hand(self, asks: Sequence[tuple[QuotaPolicy, int]], now: float) -> "Parts | None":
+        """Return where each amount can be taken at once; None: `take` has to be awaited. Takes nothing."""
+        ...
+
+    def book(self, parts: "Parts") -> None:
+        """Take what is `in_hand`, in the same step of the event loop."""
+        ...
 
     async def take(self, asks: Sequence[tuple[QuotaPolicy, int]], now: float) -> "list[tuple[Slice, int]] | Remaining":
         """Take each amount, all or none; each quota is named once. An amount of 0 is always granted.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from gateway.journal.records import Hold
 from gateway.quotas.escrow import Escrow
 from gateway.quotas.interface import Granted, Remaining
-from gateway.quotas.slices import Slice, holds_of
+from gateway.quotas.slices import Parts, Slice, holds_of
 from gateway.quotas.window import bounds_of
 from gateway.snapshot import QuotaPolicy
 
@@ -42,6 +42,14 @@ class MemoryMoneyStore:
         self._clock = clock
         self._escrow = SoleEscrow(lambda quota, now: bounds_of(quota, now, time_zone), lapses=False)
         self._spent: Counter[str] = Counter()  # nano-USD by quota
+
+    def in_hand(self, asks: Sequence[tuple[QuotaPolicy, int]]) -> Parts | None:
+        """See `MoneyStore.in_hand`."""
+        return self._escrow.in_hand(asks, self._clock())
+
+    def book(self, parts: Parts) -> None:
+        """See `MoneyStore.book`."""
+        self._escrow.book(parts)
 
     async def take(self, asks: Sequence[tuple[QuotaPolicy, int]]) -> Granted | Remaining:
         """Take each amount (nano-USD), all or none; each quota is named once."""

@@ -1,6 +1,6 @@
 """What one process holds of one window of one quota: a slice."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.journal.records import Hold
@@ -87,11 +87,14 @@ class Slice:
         self.taken_then, self.granted_at, self.idle_since = self.taken, at, at
 
 
-def holds_of(taken: Iterable[tuple[Slice, int]]) -> tuple[Hold, ...]:
+Parts = Sequence[tuple[Slice, int]]  # how much is taken of which slice
+
+
+def holds_of(taken: Parts) -> tuple[Hold, ...]:
     """Return what the journal notes of amounts that were taken."""
     return tuple([Hold(part.quota.id, part.start, amount) for part, amount in taken])
 
 
-def windows_of(taken: Iterable[tuple[Slice, int]]) -> list[tuple[QuotaPolicy, int, int]]:
+def windows_of(taken: Parts) -> list[tuple[QuotaPolicy, int, int]]:
     """Return amounts that were taken as they are given back: (quota, start of the window, amount)."""
     return [(part.quota, part.start, amount) for part, amount in taken]

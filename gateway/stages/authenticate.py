@@ -11,16 +11,27 @@ from gateway.types import Call, Principal
 _KEY_HEADERS = (b"x-api-key", b"api-key", b"x-goog-api-key")
 
 
+def recognised(call: Call, snapshot: Snapshot, runtime: Runtime) -> Principal | None:
+    """Return the principal of a key that this process has seen; None: `authenticate` has to look it up. Raises as that."""
+    secret = secret_of(call.headers)
+    entry = runtime.key_ring.known(secret)
+    return None if entry is None else _let_in(entry, secret, snapshot, runtime)
+
+
 async def authenticate(call: Call, snapshot: Snapshot, runtime: Runtime) -> Principal:
     """Return the principal. Raises CredentialError (401), PolicyError (403), UnavailableError (503)."""
     secret = secret_of(call.headers)
-    entry = runtime.key_ring.known(secret) or await runtime.key_ring.find(secret)
+    entry = await runtime.key_ring.find(secret)
     if entry is None:
         raise CredentialError(
             "This API key is not valid. Check that it was copied whole; if it was replaced or deleted, create a new one "
             "in the portal.",
             link="/keys",
         )
+    return _let_in(entry, secret, snapshot, runtime)
+
+
+def _let_in(entry: KeyEntry, secret: str, snapshot: Snapshot, runtime: Runtime) -> Principal:
     principal = admitted(entry, snapshot, runtime.clock.now())
     if entry.secret_pending:
         runtime.key_ring.used(entry, secret)

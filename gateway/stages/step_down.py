@@ -16,11 +16,17 @@ from gateway.runtime import Runtime
 from gateway.snapshot import Price
 from gateway.stages.authorise import authorise
 from gateway.stages.fit import check_fit
-from gateway.stages.limit import demand_of, refusal, reserve
+from gateway.stages.limit import demand_of, refusal, reserve, reserve_at_once
 from gateway.stages.translate import output_cap, service_of
 from gateway.types import Call, Grant, Reserved
 
 MOST_STEPS = 4
+
+
+def reserved(call: Call, grant: Grant, runtime: Runtime) -> bool:
+    """Reserve the most that this call can use, if that needs no waiting; says whether it is. Sets `call.reserved`."""
+    call.reserved = reserve_at_once(grant, service_of(call).has_output, output_cap(grant.model), runtime)
+    return call.reserved is not None
 
 
 async def reserve_or_step_down(call: Call, grant: Grant, runtime: Runtime) -> Grant:

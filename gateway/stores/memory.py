@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from gateway.quotas.interface import Remaining
 from gateway.quotas.memory import SoleEscrow
-from gateway.quotas.slices import Slice
+from gateway.quotas.slices import Parts, Slice
 from gateway.quotas.window import rate_bounds
 from gateway.snapshot import QuotaPolicy
 
@@ -17,6 +17,14 @@ class MemoryRateStore:
 
     def __init__(self) -> None:
         self._escrow = SoleEscrow(rate_bounds, lapses=True)
+
+    def in_hand(self, asks: Sequence[tuple[QuotaPolicy, int]], now: float) -> Parts | None:
+        """See `RateStore.in_hand`."""
+        return self._escrow.in_hand(asks, now)
+
+    def book(self, parts: Parts) -> None:
+        """See `RateStore.book`."""
+        self._escrow.book(parts)
 
     async def take(self, asks: Sequence[tuple[QuotaPolicy, int]], now: float) -> list[tuple[Slice, int]] | Remaining:
         """See `RateStore.take`."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from gateway.quotas.escrow import Escrow
 from gateway.quotas.interface import Remaining
 from gateway.quotas.leases import Leaseholder, LeaseState
-from gateway.quotas.slices import Slice
+from gateway.quotas.slices import Parts, Slice
 from gateway.quotas.window import rate_bounds
 from gateway.snapshot import QuotaPolicy
 from gateway.stores.redis_leases import RedisLeases, share_of
@@ -38,6 +38,16 @@ class RedisRateStore:
     def leases(self) -> LeaseState:
         """Say how leases stand, for metrics."""
         return self._holder.state()
+
+    def in_hand(self, asks: Sequence[tuple[QuotaPolicy, int]], now: float) -> Parts | None:
+        """See `RateStore.in_hand`."""
+        return self._escrow.in_hand(asks, now)
+
+    def book(self, parts: Parts) -> None:
+        """See `RateStore.book`."""
+        self._escrow.book(parts)
+        if self._escrow.thin:
+            self._holder.top_up()
 
     async def take(self, asks: Sequence[tuple[QuotaPolicy, int]], now: float) -> list[tuple[Slice, int]] | Remaining:
         """See `RateStore.take`."""

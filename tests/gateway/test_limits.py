@@ -133,10 +133,11 @@ def test_money_that_cannot_be_asked_is_503_and_nothing_is_held(start_gateway: St
     async def away(asks: object) -> None:
         raise StoreUnavailable("the ledger of budgets")
 
+    gateway.money.in_hand = lambda asks: None  # type: ignore[method-assign]
     gateway.money.take = away  # type: ignore[method-assign, assignment]
     answer = gateway.chat()
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "store_unavailable")
-    del gateway.money.take  # type: ignore[method-assign]
+    del gateway.money.take, gateway.money.in_hand
     limits = {item["metric"]: item["left"] for item in gateway.client.get("/v1/key").json()["limits"]}
     assert limits == {"usd": "1.00", "requests": 5}
 
