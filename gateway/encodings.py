@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Iterator
+from typing import ClassVar
 
 from gateway.errors import EncodingError, RequestError, TooLargeError
 
@@ -15,7 +16,7 @@ class DecodingError(Exception):
 class Inflater:
     """Decompresses `gzip` or `deflate` piece by piece, never more than 64 KiB at a time."""
 
-    ENCODINGS = frozenset({"gzip", "x-gzip", "deflate"})
+    ENCODINGS: ClassVar = frozenset({"gzip", "x-gzip", "deflate"})
 
     def __init__(self, encoding: str) -> None:
         self._wbits = 31 if encoding in {"gzip", "x-gzip"} else 15
