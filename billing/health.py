@@ -1,5 +1,6 @@
 """How a model does for us: measured from our own calls of the last day."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
@@ -7,6 +8,7 @@ from statistics import median
 from django.utils import timezone
 
 from billing.models import UsageEvent
+from billing.models.usage import UsageQuerySet
 
 SPAN = timedelta(hours=24)
 SAMPLE = 1000  # newest calls looked at: enough for a median, and the same work for a busy model as for a quiet one
@@ -27,7 +29,17 @@ class Health:
 def health_of(model_id: str) -> Health:
     """Measure a model over the last 24 hours; the rates and medians come from its newest 1,000 calls. Two queries."""
     now = timezone.now()
-    events = UsageEvent.objects.between(now - SPAN, now).filter(model_id=model_id)
+    return _measured(UsageEvent.objects.between(now - SPAN, now).filter(model_id=model_id))
+
+
+def provider_health(provider_id: str, model_ids: Collection[str]) -> Health:
+    """Measure a provider in the same way, over the models that it serves (`model_ids`)."""
+    now = timezone.now()
+    of_models = UsageEvent.objects.between(now - SPAN, now).filter(model_id__in=model_ids)
+    return _measured(of_models.filter(provider_id=provider_id))
+
+
+def _measured(events: UsageQuerySet) -> Health:
     rows = list(events.order_by("-at").values_list("at", "status", "latency_ms", "ttft_ms")[:SAMPLE])
     good = [row for row in rows if row[1] < 400]
     bad = sum(1 for row in rows if row[1] >= 500 or row[1] == TOO_MANY)

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from catalog.views import admin_models, models, prices, providers
+from catalog.views import admin_models, credentials, models, prices, providers
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("models", models.model_list, name="catalog-model-list"),
@@ -12,6 +12,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("providers/add", providers.provider_add, name="catalog-provider-add"),
     path("providers/<str:provider_id>", providers.provider_edit, name="catalog-provider-edit"),
     path("providers/<str:provider_id>/try", providers.provider_try, name="catalog-provider-try"),
+    path("providers/<str:provider_id>/credential", credentials.credential_exchange, name="catalog-credential-exchange"),
+    path("providers/<str:provider_id>/credential/undo", credentials.credential_undo, name="catalog-credential-undo"),
+    path(
+        "providers/<str:provider_id>/credential/confirm",
+        credentials.credential_confirm,
+        name="catalog-credential-confirm",
+    ),
     path("manage", admin_models.admin_model_list, name="catalog-admin-model-list"),
     path("manage/add", admin_models.admin_model_add, name="catalog-admin-model-add"),
     path("manage/<str:model_id>", admin_models.admin_model_edit, name="catalog-admin-model-edit"),

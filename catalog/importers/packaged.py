@@ -7,6 +7,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 from genai_prices.types import ModelPrice, TieredPrices
@@ -37,6 +38,10 @@ class PackagedProvider:
     example: str = ""
     internal: bool = False
     about: str = ""
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.base_url or self.example).hostname or ""
 
     @property
     def connects_itself(self) -> bool:

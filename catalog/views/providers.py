@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
@@ -9,6 +10,8 @@ from django.db import transaction
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.module_loading import import_string
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
@@ -17,8 +20,9 @@ from catalog.actions.credentials import remove_credential, set_credential
 from catalog.actions.providers import change_provider, create_provider
 from catalog.connection import working_provider_ids
 from catalog.forms.posting import posted, show_refusal
-from catalog.forms.providers import CredentialForm, ProviderForm
-from catalog.models import Provider
+from catalog.forms.providers import OPTION, CredentialForm, ProviderForm, show_credential_refusal
+from catalog.importers.packaged import PackagedProvider, offered
+from catalog.models import FormerCredential, Provider
 from catalog.probe import try_provider
 from portal.people.access import requires
 from portal.people.audit import Actor, actor_of
@@ -38,11 +42,17 @@ def provider_list(request: HttpRequest) -> HttpResponse:
 @sensitive_post_parameters("value")
 @require_http_methods(["GET", "POST"])
 def provider_add(request: HttpRequest) -> HttpResponse:
-    form, credential = ProviderForm(posted(request)), CredentialForm(posted(request))
+    """First the known providers to choose from; then the form, filled with what is known of the one that was chosen."""
+    chosen = request.GET.get("known", "")
+    if request.method == "GET" and not chosen:
+        return render(request, "catalog/provider_gallery.html", {"groups": _groups(), "taken": _taken()})
+    known = next((one for one in offered() if one.slug == chosen), None)
+    form = ProviderForm(posted(request), known=known)
+    credential = CredentialForm(posted(request), dialect=form.speaks, known=known)
     if form.is_valid() and credential.is_valid():
         try:
             with transaction.atomic():
-                provider = create_provider(actor=actor_of(request), **form.cleaned_data)
+                provider = create_provider(actor=actor_of(request), **form.wanted())
                 _store(actor_of(request), provider, credential)
             messages.success(request, f"{provider.name} is added. Try the connection, then deploy models at it.")
             return redirect("catalog-provider-edit", provider.pk)
@@ -58,14 +68,12 @@ def provider_add(request: HttpRequest) -> HttpResponse:
 def provider_edit(request: HttpRequest, provider_id: str) -> HttpResponse:
     provider = get_object_or_404(Provider.objects.select_related("credential"), pk=provider_id)
     form = ProviderForm(posted(request), provider=provider)
-    credential = CredentialForm(posted(request), provider=provider)
+    credential = CredentialForm(posted(request), dialect=form.speaks, provider=provider)
     if form.is_valid() and credential.is_valid():
         try:
             with transaction.atomic():
                 named = credential.wanted() is not None
-                change_provider(
-                    actor=actor_of(request), provider=provider, credential_follows=named, **form.cleaned_data
-                )
+                change_provider(actor=actor_of(request), provider=provider, credential_follows=named, **form.wanted())
                 _store(actor_of(request), provider, credential)
             messages.success(request, "Saved. Gateways follow within a second.")
             return redirect("catalog-provider-edit", provider.pk)
@@ -79,7 +87,7 @@ def provider_edit(request: HttpRequest, provider_id: str) -> HttpResponse:
 def provider_try(request: HttpRequest, provider_id: str) -> HttpResponse:
     provider = get_object_or_404(Provider, pk=provider_id)
     finding = try_provider(provider)
-    (messages.success if finding.works else messages.error)(request, f"{provider.name}: {finding.words}")
+    (messages.success if finding.works else messages.error)(request, f"{provider.name}: {finding.sentence}")
     return redirect("catalog-provider-edit", provider.pk)
 
 
@@ -96,10 +104,9 @@ def _store(actor: Actor, provider: Provider, form: CredentialForm) -> None:
 
 def _show(form: ProviderForm, credential: CredentialForm, refused: ValidationError) -> None:
     """Tell each form what is about its own fields."""
-    found = dict(getattr(refused, "error_dict", {}))
+    found = {name.replace("options.", OPTION): words for name, words in getattr(refused, "error_dict", {}).items()}
     of_credential = {name: found.pop(name) for name in ("value", "env", "file") if name in found}
-    for name, words in of_credential.items():
-        credential.add_error("value" if name == "value" else "reference", words)
+    show_credential_refusal(credential, of_credential)
     if found or not of_credential:
         show_refusal(form, ValidationError(found) if found else refused)
 
@@ -109,6 +116,23 @@ def _page(
 ) -> HttpResponse:
     context: dict[str, Any] = {"form": form, "credential": credential, "provider": provider}
     if provider is not None:
-        context["deployments"] = provider.deployments.select_related("model").order_by("model__slug")[:200]
+        places = provider.deployments.select_related("model").order_by("model__slug")[:200]
+        context["deployments"] = places
         context["works"] = provider.pk in working_provider_ids()
+        context["former"] = FormerCredential.objects.filter(provider=provider, until__gt=timezone.now()).first()
+        measured = import_string(settings.MODEL_FACTS["provider_health"])
+        context["health"] = measured(provider.pk, {place.model_id for place in places})
     return render(request, template, context, status=422 if form.errors or credential.errors else 200)
+
+
+def _groups() -> list[tuple[str, list[PackagedProvider]]]:
+    """Return the known providers, those with a wire format of their own or one that all know first."""
+    own = [one for one in offered() if one.internal]
+    first = [one for one in offered() if one.prices or one.dialect != "openai"]
+    rest = [one for one in offered() if one not in own and one not in first]
+    groups = [("Best known", first), ("More that speak OpenAI's format", rest), ("Engines of your own", own)]
+    return [(title, rows) for title, rows in groups if rows]
+
+
+def _taken() -> set[str]:
+    return set(Provider.objects.values_list("slug", flat=True))

@@ -59,7 +59,7 @@ def test_a_provider_a_model_and_a_price_are_live_within_a_second(
 
 
 def add_provider(page: Page, url: str, address: str) -> None:
-    page.goto(f"{url}/catalog/providers/add")
+    page.goto(f"{url}/catalog/providers/add?known=other")
     fill(page, slug="acme", name="Acme", base_url=address)
     page.get_by_label("Runs inside the company").check()
     fill(page, value=SECRET)
@@ -70,7 +70,7 @@ def add_provider(page: Page, url: str, address: str) -> None:
 def test_wrong_entries_get_words_and_change_nothing(url: str, new_page: NewPage) -> None:
     page = new_page()
     sign_in(page, url, "pia")
-    page.goto(f"{url}/catalog/providers/add")
+    page.goto(f"{url}/catalog/providers/add?known=other")
     fill(page, slug="metadata", name="Metadata", base_url="http://169.254.169.254/v1", value="x")
     send(page)
     expect(page.locator("#errors, .at-errors, [role=alert]").first).to_be_visible()
