@@ -19,6 +19,7 @@ _ANTHROPIC_TYPES = {
     429: "rate_limit_error",
     503: "overloaded_error",
     504: "timeout_error",
+    529: "overloaded_error",
 }
 _GEMINI_STATUS = {
     400: "INVALID_ARGUMENT",
@@ -43,12 +44,14 @@ def error_body(error: GatewayError, dialect: Dialect, request_id: str, portal_ur
     if isinstance(error, ProviderError) and isinstance(said := error.detail.get("message"), str) and said:
         message = said
     if dialect == "anthropic":
-        kind = _ANTHROPIC_TYPES.get(error.status, "api_error")
+        kind = _ANTHROPIC_TYPES.get(error.status, "invalid_request_error" if error.status < 500 else "api_error")
         body: dict[str, Any] = {"type": "error", "error": {"type": kind, "message": message, "code": error.code}}
         return msgspec.json.encode({**body, "error": body["error"] | ours, "request_id": request_id})
     if dialect == "gemini":
         status = _GEMINI_STATUS.get(error.status, "INTERNAL")
-        details = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": error.code.upper()}]
+        details: object = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": error.code.upper()}]
+        if isinstance(error, ProviderError) and isinstance(error.detail.get("details"), list):
+            status, details = error.detail.get("status", status), error.detail["details"]
         return msgspec.json.encode(
             {"error": {"code": error.status, "message": message, "status": status, "details": details} | ours}
         )

@@ -9,6 +9,13 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from gateway.dialects import azure, embeddings, openai_chat
+from gateway.dialects.anthropic.formats import MessagesProvider
+from gateway.dialects.anthropic.lane import MessagesLane
+from gateway.dialects.chat.formats import ChatProvider
+from gateway.dialects.gemini import embeddings as gemini_embeddings
+from gateway.dialects.gemini import request as gemini
+from gateway.dialects.gemini.formats import GeminiClient, GeminiProvider
+from gateway.dialects.gemini.lane import GeminiLane
 from gateway.dialects.lanes import Lane
 from gateway.dialects.members import Members
 from gateway.dialects.openai_lane import OpenAILane
@@ -17,6 +24,8 @@ from gateway.endpoints import Endpoint
 from gateway.snapshot import DeploymentPolicy
 from gateway.tokens import Countable
 from gateway.types import ParsedRequest
+
+JSON = b"application/json; charset=utf-8"
 
 Kind = tuple[str, str]  # dialect and kind of an endpoint: the format that its clients speak
 
@@ -35,6 +44,7 @@ class Service:
     failed: Callable[[bytes], bytes] = lambda body: (
         b"data: " + body + b"\n\n"
     )  # a stream's last event, of an error body
+    counted: Callable[[int], bytes] | None = None  # an answer that tells the prompt's tokens; nobody else is called
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +65,51 @@ SERVICES: dict[Kind, Service] = {
     ("openai", "embeddings"): Service(
         lambda members, _: embeddings.parse(members), embeddings.prompt, has_output=False
     ),
+    ("gemini", "generate"): Service(gemini.parse, gemini.prompt),
+    ("gemini", "stream"): Service(gemini.parse_stream, gemini.prompt),
+    ("gemini", "stream_array"): Service(
+        gemini.parse_stream, gemini.prompt, stream_type=JSON, failed=lambda body: b",\r\n" + body + b"]"
+    ),
+    ("gemini", "count_tokens"): Service(gemini.parse_count, gemini.prompt, counted=gemini.counted),
+    ("gemini", "embed"): Service(gemini_embeddings.parse_one, gemini_embeddings.prompt, has_output=False),
+    ("gemini", "batch_embed"): Service(gemini_embeddings.parse_many, gemini_embeddings.prompt, has_output=False),
 }
 
-CLIENTS: dict[Kind, ClientFormat] = {}
+CLIENTS: dict[Kind, ClientFormat] = {
+    ("gemini", "generate"): GeminiClient(),
+    ("gemini", "stream"): GeminiClient(),
+    ("gemini", "stream_array"): GeminiClient(array=True),
+}
+
+_GEMINI_LANES: dict[Kind, Lane] = {
+    ("gemini", "generate"): GeminiLane(),
+    ("gemini", "stream"): GeminiLane(),
+    ("gemini", "stream_array"): GeminiLane(array=True),
+    ("gemini", "embed"): gemini_embeddings.EmbedLane("embedContent"),
+    ("gemini", "batch_embed"): gemini_embeddings.EmbedLane("batchEmbedContents"),
+    ("openai", "embeddings"): gemini_embeddings.OpenAIEmbedLane(),
+}
 
 PROVIDERS: dict[str, ProviderDialect] = {
     "openai": ProviderDialect(
         {
             ("openai", "chat"): OpenAILane(openai_chat, "/chat/completions"),
             ("openai", "embeddings"): OpenAILane(embeddings, "/embeddings"),
-        }
+        },
+        ChatProvider(),
     ),
     "azure": ProviderDialect(
         {
             ("openai", "chat"): OpenAILane(openai_chat, "/chat/completions", azure.path_of),
             ("openai", "embeddings"): OpenAILane(embeddings, "/embeddings", azure.path_of),
         },
+        ChatProvider(azure.path_of),
         auth="api-key",
         defaults=azure.DEFAULTS,
     ),
+    "anthropic": ProviderDialect({("anthropic", "messages"): MessagesLane()}, MessagesProvider(), auth="x-api-key"),
+    "gemini": ProviderDialect(_GEMINI_LANES, GeminiProvider(), auth="x-goog-api-key"),
+    "vertex": ProviderDialect(_GEMINI_LANES, GeminiProvider(), auth="gcp"),
 }
 
 

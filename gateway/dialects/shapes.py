@@ -99,5 +99,5 @@ def listed(value: object) -> list[dict[str, Any]]:
 
 def counted(values: dict[str, Any], name: str) -> int:
     """Return a number of tokens that a provider says; 0 where it says none that can be."""
-    value = values.get(name)
+    value = values.get(name, 0)
     return int(value) if type(value) in (int, float) and 0 <= value < 1 << 40 else 0

@@ -1,0 +1,81 @@
+"""Messages to providers that speak them: bytes pass as they are, but for the model."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from gateway.dialects.anthropic.errors import error_of
+from gateway.dialects.anthropic.relayed import MessagesStream
+from gateway.dialects.anthropic.usage import usage_of
+from gateway.dialects.lanes import Outbound, Whole
+from gateway.dialects.openai_usage import generated
+from gateway.dialects.shapes import answered
+from gateway.snapshot import DeploymentPolicy
+from gateway.types import ParsedRequest, Usage
+
+VERSION = "2023-06-01"  # of the API, where the client says none ("Versions")
+_VERSION = re.compile(rb"\d{4}-\d{2}-\d{2}\Z")
+_BETAS = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._, -]{0,2047}\Z")
+
+
+def api_headers(headers: Mapping[bytes, bytes]) -> dict[str, str]:
+    """Return the headers that say which API is meant: the client's, where they are of the documented shape."""
+    version, betas = headers.get(b"anthropic-version", b""), headers.get(b"anthropic-beta", b"")
+    said = {"anthropic-version": version.decode() if _VERSION.match(version) else VERSION}
+    return said | ({"anthropic-beta": betas.decode()} if _BETAS.match(betas) else {})
+
+
+class MessagesLane:
+    """See `Lane`."""
+
+    def outbound(
+        self, request: ParsedRequest, deployment: DeploymentPolicy, cap: int, headers: Mapping[bytes, bytes]
+    ) -> Outbound:
+        """See `Lane.outbound`. The client must say a cap itself, so ours is never needed."""
+        return Outbound("/messages", _renamed(request, deployment), api_headers(headers))
+
+    def whole(self, request: ParsedRequest, body: bytes) -> Whole | None:
+        """See `Lane.whole`."""
+        given = answered(body)
+        if given is None:
+            return None
+        usage = usage_of(given.get("usage"))
+        return _failure(given, usage) or Whole(body, usage, made=generated(body) if usage is None else ())
+
+    def stream(self, request: ParsedRequest) -> MessagesStream:
+        """See `Lane.stream`."""
+        return MessagesStream()
+
+
+class CountLane:
+    """See `Lane`: to have a prompt counted, which Anthropic does for nothing."""
+
+    def outbound(
+        self, request: ParsedRequest, deployment: DeploymentPolicy, cap: int, headers: Mapping[bytes, bytes]
+    ) -> Outbound:
+        """See `Lane.outbound`."""
+        return Outbound("/messages/count_tokens", _renamed(request, deployment), api_headers(headers))
+
+    def whole(self, request: ParsedRequest, body: bytes) -> Whole | None:
+        """See `Lane.whole`."""
+        given = answered(body)
+        if given is None:
+            return None
+        return _failure(given, None) or Whole(body, Usage())
+
+    def stream(self, request: ParsedRequest) -> MessagesStream:
+        """Counts are never streamed; `parse` has refused it."""
+        return MessagesStream()
+
+
+def _renamed(request: ParsedRequest, deployment: DeploymentPolicy) -> bytes:
+    return request.members.replaced({"model": msgspec.json.encode(deployment.upstream_model)})
+
+
+def _failure(given: dict[str, Any], usage: Usage | None) -> Whole | None:
+    if given.get("type") != "error" and not given.get("error"):
+        return None
+    error, status = error_of(given.get("error"))
+    return Whole(b"", usage, error, status)

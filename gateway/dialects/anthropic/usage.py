@@ -1,0 +1,43 @@
+"""Anthropic's usage object, whose input leaves out what was read from a cache or written to it."""
+
+from typing import Any
+
+from gateway.dialects.shapes import counted
+from gateway.types import Usage
+
+
+def usage_of(given: object) -> Usage | None:
+    """Read a usage object. None when it says nothing.
+
+    "Total input tokens in a request is the summation of input_tokens, cache_creation_input_tokens, and
+    cache_read_input_tokens" (`Message.usage`). `output_tokens` include thinking.
+    """
+    if not isinstance(given, dict):
+        return None
+    cached, written = counted(given, "cache_read_input_tokens"), counted(given, "cache_creation_input_tokens")
+    prompt, output = counted(given, "input_tokens") + cached + written, counted(given, "output_tokens")
+    if not prompt and not output:
+        return None
+    details = given.get("output_tokens_details")
+    thought = counted(details, "thinking_tokens") if isinstance(details, dict) else 0
+    return Usage(prompt, cached, written, output, min(thought, output))
+
+
+def merged(known: dict[str, Any], more: object) -> dict[str, Any]:
+    """Return what is known of usage with what a later event says of it: its numbers are totals, not additions."""
+    if not isinstance(more, dict):
+        return known
+    return known | {name: value for name, value in more.items() if value is not None}
+
+
+def written_usage(usage: Usage) -> dict[str, Any]:
+    """Write usage as Anthropic does."""
+    written: dict[str, Any] = {
+        "input_tokens": usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens,
+        "cache_creation_input_tokens": usage.cache_write_tokens,
+        "cache_read_input_tokens": usage.cached_tokens,
+        "output_tokens": usage.output_tokens,
+    }
+    if usage.reasoning_tokens:
+        written["output_tokens_details"] = {"thinking_tokens": usage.reasoning_tokens}
+    return written

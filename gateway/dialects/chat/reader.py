@@ -1,0 +1,170 @@
+"""Reads a streamed chat completion of a provider into canonical events, however the network cut it."""
+
+from typing import Any
+
+from gateway.dialects.canonical import (
+    Begun,
+    Delta,
+    Ended,
+    Event,
+    Failed,
+    Finished,
+    Started,
+    Stopped,
+    Text,
+    Thinking,
+    ToolCall,
+    Used,
+)
+from gateway.dialects.chat.answer import stop_of, thought_of
+from gateway.dialects.openai_answer import as_detail, status_of
+from gateway.dialects.openai_usage import usage_of
+from gateway.dialects.shapes import answered, counted, listed, said
+from gateway.dialects.sse import EventBuffer, data_of, events
+from gateway.types import Usage
+
+MAX_EVENT = 8 << 20  # bytes; a call of a tool may come as one event
+_DONE = b"[DONE]"
+
+
+def failure(message: str) -> Failed:
+    """Return the event of a stream that cannot be read on."""
+    return Failed({"message": message, "type": "api_error"})
+
+
+class ChatReader:
+    """See `EventReader`."""
+
+    def __init__(self) -> None:
+        self._buffer = EventBuffer(MAX_EVENT)
+        self._choices: dict[int, _ChoiceReader] = {}
+        self._begun = self._over = False
+        self._usage: Usage | None = None
+
+    def feed(self, data: bytes) -> list[Event]:
+        """See `EventReader.feed`."""
+        block = self._buffer.feed(data)
+        if self._buffer.inside and not self._over:
+            self._over = True
+            return [failure(f"The provider sent an event of more than {MAX_EVENT >> 20} MiB.")]
+        return self._read(block)
+
+    def end(self) -> list[Event]:
+        """See `EventReader.end`. Some engines send no `[DONE]`; their usage comes last, too."""
+        rest = self._buffer.rest()
+        found = self._read(rest + b"\n\n") if rest.strip() else []
+        if self._usage is not None and not self._over:
+            found += self._finish()
+        return found
+
+    def _read(self, block: bytes) -> list[Event]:
+        found: list[Event] = []
+        for event in events(block):
+            data = data_of(event)
+            if data and not self._over:
+                found += self._finish() if data.strip() == _DONE else self._chunk(data)
+        return found
+
+    def _finish(self) -> list[Event]:
+        self._over = True
+        found: list[Event] = []
+        for choice in self._choices.values():
+            found += choice.stopped({})
+        return [*found, Finished()]
+
+    def _chunk(self, data: bytes) -> list[Event]:
+        chunk = answered(data)
+        if chunk is None:
+            self._over = True
+            return [failure("The provider sent an event that is not JSON.")]
+        choices = listed(chunk.get("choices"))
+        if chunk.get("error") and not choices:
+            self._over = True
+            return [Failed(as_detail(chunk["error"]), status_of(chunk["error"]))]
+        found: list[Event] = []
+        if not self._begun:
+            self._begun = True
+            found.append(Begun(said(chunk.get("id")), said(chunk.get("model")), created=counted(chunk, "created")))
+        for given in choices:
+            index = counted(given, "index")
+            found += self._choices.setdefault(index, _ChoiceReader(index)).read(given)
+        usage = usage_of(chunk.get("usage"))
+        if usage is not None:
+            self._usage = usage
+            found.append(Used(usage))
+        if any(isinstance(event, Failed) for event in found):
+            self._over = True
+        return found
+
+
+class _ChoiceReader:
+    """Reads one choice: which part is open, and where each call of a tool stands."""
+
+    def __init__(self, index: int) -> None:
+        self._choice = index
+        self._parts = 0
+        self._open: Text | Thinking | ToolCall | None = None
+        self._calls: dict[int, ToolCall] = {}  # by the provider's index, the last that began there
+        self._refused = self._stopped = False
+
+    def read(self, given: dict[str, Any]) -> list[Event]:
+        """Return the events of one chunk's choice."""
+        delta = given.get("delta")
+        delta = delta if isinstance(delta, dict) else {}
+        found: list[Event] = []
+        if thought := thought_of(delta):
+            if not isinstance(self._open, Thinking):
+                found += self._start(Thinking())
+            found.append(self._delta(thought))
+        refusal = said(delta.get("refusal"))
+        if content := said(delta.get("content")) + refusal:
+            self._refused = self._refused or bool(refusal)
+            if not isinstance(self._open, Text):
+                found += self._start(Text(""))
+            logprobs = given.get("logprobs")
+            found.append(self._delta(content, logprobs if isinstance(logprobs, dict) else None))
+        for call in listed(delta.get("tool_calls")):
+            found += self._call(call)
+        if given.get("finish_reason"):
+            found += self.stopped(given)
+        return found
+
+    def stopped(self, given: dict[str, Any]) -> list[Event]:
+        """Return the events of the choice's end, once."""
+        if self._stopped:
+            return []
+        self._stopped = True
+        stop, sequence = stop_of(given, called=bool(self._calls), refused=self._refused)
+        return [*self._end(), Stopped(stop, sequence, self._choice)]
+
+    def _call(self, given: dict[str, Any]) -> list[Event]:
+        """Read a piece of a call. Some engines number none of their calls, or all alike: then a new id begins a new one."""
+        function = given.get("function")
+        function = function if isinstance(function, dict) else {}
+        index, call_id, name = counted(given, "index"), said(given.get("id")), said(function.get("name"))
+        known = self._calls.get(index)
+        found: list[Event] = []
+        if known is None or (call_id and call_id != known.id):
+            known = self._calls[index] = ToolCall(call_id or f"call_{self._choice}_{self._parts}", name, "")
+            found += self._start(known)
+        elif known is not self._open:
+            return [
+                failure("The provider streams the arguments of several tool calls at once, which cannot be told apart.")
+            ]
+        arguments = said(function.get("arguments"))
+        return [*found, self._delta(arguments)] if arguments else found
+
+    def _start(self, part: Text | Thinking | ToolCall) -> list[Event]:
+        ended = self._end()
+        self._open = part
+        self._parts += 1
+        return [*ended, Started(self._parts - 1, part, self._choice)]
+
+    def _end(self) -> list[Event]:
+        if self._open is None:
+            return []
+        self._open = None
+        return [Ended(self._parts - 1, self._choice)]
+
+    def _delta(self, text: str, logprobs: dict[str, Any] | None = None) -> Delta:
+        return Delta(self._parts - 1, text, choice=self._choice, logprobs=logprobs)
