@@ -1,9 +1,9 @@
-"""What the gateway's own code costs a call: `python -m benchmarks.pipeline [--stream] [--profile [calls]] [--calls 20000]`.
+"""What the gateway's own code costs a call: `python -m benchmarks.pipeline [--stream] [--profile [calls]] [--opcodes]`.
 
 One process, no socket: a client that hands over a request and takes the answer, a provider that answers at once, money
 and rates in memory with quotas on several scopes, the journal on disk. What remains is ours. `--app` puts the ASGI
 front before the pipeline. `--profile` says which functions the time goes to, by samples; `--profile calls` counts every
-call under cProfile.
+call under cProfile. `--opcodes` counts Python's instructions, which no noise of the machine touches.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from typing import Any
 import uvloop
 
 from benchmarks import work
-from benchmarks.profiling import CpuClock, Sampler, counted
+from benchmarks.profiling import CpuClock, Opcodes, Sampler, counted
 from gateway.asgi import GatewayApp
 from gateway.endpoints import resolve
 from gateway.ids import new_id
@@ -35,6 +35,7 @@ from gateway.watch import Watch
 from tests.factories import gateway as make
 
 ROUND = 2_000
+COUNTED = 50  # calls under `--opcodes`
 Work = Callable[[], Awaitable[None]]
 
 
@@ -202,6 +203,10 @@ async def _run(options: argparse.Namespace) -> str:
         }
         once = (call_app if options.app else call_pipeline)(runtime, headers, body)
         await measure(once, ROUND)  # warm
+        if options.opcodes:
+            opcodes = Opcodes()
+            await opcodes.count(once, COUNTED)
+            return opcodes.report(COUNTED, options.top)
         profile, sampler = cProfile.Profile(), Sampler()
         if options.profile == "calls":
             profile.enable()
@@ -227,6 +232,7 @@ def main() -> None:
     parser.add_argument("--app", action="store_true", help="through the ASGI application")
     parser.add_argument("--calls", type=int, default=20_000)
     parser.add_argument("--profile", nargs="?", const="samples", choices=["samples", "calls"])
+    parser.add_argument("--opcodes", action="store_true", help="count instructions instead of time")
     parser.add_argument("--top", type=int, default=40)
     print(uvloop.run(_run(parser.parse_args())))
 
