@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from gateway.dialects import azure, embeddings, openai_chat
-from gateway.dialects.anthropic.formats import MessagesProvider
+from gateway.dialects.anthropic import parse as messages
+from gateway.dialects.anthropic.formats import MessagesClient, MessagesProvider
 from gateway.dialects.anthropic.lane import MessagesLane
-from gateway.dialects.chat.formats import ChatProvider
+from gateway.dialects.anthropic.prompt import prompt as messages_prompt
+from gateway.dialects.chat.formats import ChatClient, ChatProvider
 from gateway.dialects.gemini import embeddings as gemini_embeddings
 from gateway.dialects.gemini import request as gemini
 from gateway.dialects.gemini.formats import GeminiClient, GeminiProvider
@@ -65,6 +67,11 @@ SERVICES: dict[Kind, Service] = {
     ("openai", "embeddings"): Service(
         lambda members, _: embeddings.parse(members), embeddings.prompt, has_output=False
     ),
+    ("anthropic", "messages"): Service(
+        lambda members, _: messages.parse(members),
+        messages_prompt,
+        failed=lambda body: b"event: error\ndata: " + body + b"\n\n",
+    ),
     ("gemini", "generate"): Service(gemini.parse, gemini.prompt),
     ("gemini", "stream"): Service(gemini.parse_stream, gemini.prompt),
     ("gemini", "stream_array"): Service(
@@ -76,6 +83,8 @@ SERVICES: dict[Kind, Service] = {
 }
 
 CLIENTS: dict[Kind, ClientFormat] = {
+    ("openai", "chat"): ChatClient(),
+    ("anthropic", "messages"): MessagesClient(),
     ("gemini", "generate"): GeminiClient(),
     ("gemini", "stream"): GeminiClient(),
     ("gemini", "stream_array"): GeminiClient(array=True),
