@@ -145,7 +145,9 @@ class Watch:
             if self._listener is None and now >= self._listen_at:
                 self._listener = asyncio.ensure_future(self._listen())
                 self._listen_at = NEVER
-            self._arm(min(self._due, self._listen_at), now)
+            look_at = min(self._due, self._listen_at)
+            if look_at < NEVER:
+                self._arm(look_at, now)
 
     async def _listen(self) -> None:
         await self._gone()
