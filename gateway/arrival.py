@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
+from urllib.parse import unquote_to_bytes
 
 from gateway.endpoints import UNKNOWN, Endpoint, allowed, dialect_of, resolve
 from gateway.errors import GatewayError, RequestError
@@ -21,6 +22,7 @@ _SINGLE = frozenset(
     | {b"content-type", b"content-encoding", b"expect"}
 )
 _NOT_SHOWN = re.compile(r"[^A-Za-z0-9._/-]+")
+_PATHS_WITH_KEY = ("/v1beta", "/v1/models", "/v1/projects/", "/v1/publishers/")
 CLIENT_NAME_LENGTH = 64
 
 
@@ -38,14 +40,20 @@ def headers_of(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
 
 
 async def serve(
-    client: Client, method: str, path: str, headers: Mapping[bytes, bytes], runtime: Runtime, arrived: float
+    client: Client,
+    method: str,
+    path: str,
+    headers: Mapping[bytes, bytes],
+    runtime: Runtime,
+    arrived: float,
+    query: bytes = b"",
 ) -> None:
     """Serve one request in the current task. `arrived`: monotonic seconds at which it could have begun."""
     task = asyncio.current_task()
     if task is None:
         raise RuntimeError("a call is served by a task")
     watch = Watch(task, runtime.clock.monotonic, client.gone, runtime.limits.disconnect_after_s)
-    call, error = arrive(client, watch, method, path, headers, runtime, arrived)
+    call, error = arrive(client, watch, method, path, headers, runtime, arrived, query)
     if error is not None:
         await _refuse(call, error, runtime)
         return
@@ -67,9 +75,12 @@ def arrive(
     headers: Mapping[bytes, bytes],
     runtime: Runtime,
     arrived: float,
+    query: bytes = b"",
 ) -> tuple[Call, GatewayError | None]:
-    """Return the call that a head begins, and why it ends at once, if it does."""
-    endpoint, target, error = _resolve(method, path, headers)
+    """Return the call that a head begins, and why it ends at once, if it does. `query` is used here and kept nowhere."""
+    if query:
+        headers = with_query_key(path, headers, query)
+    endpoint, target, error = _resolve(method, path, headers, query)
     call = Call(
         request_id=new_id("req"),
         endpoint=endpoint,
@@ -96,9 +107,19 @@ async def _refuse(call: Call, error: GatewayError, runtime: Runtime) -> None:
         runtime.observer.call_ended(line_of(call, runtime))
 
 
-def _resolve(method: str, path: str, headers: Mapping[bytes, bytes]) -> tuple[Endpoint, str, GatewayError | None]:
+def with_query_key(path: str, headers: Mapping[bytes, bytes], query: bytes) -> Mapping[bytes, bytes]:
+    """Return the headers with the key that Google's clients may send as `?key=`, on their paths. A header goes before it."""
+    given = next((item[4:] for item in query.split(b"&") if item.startswith(b"key=")), b"")
+    if not given or b"x-goog-api-key" in headers or not path.startswith(_PATHS_WITH_KEY):
+        return headers
+    return {**headers, b"x-goog-api-key": unquote_to_bytes(given)}
+
+
+def _resolve(
+    method: str, path: str, headers: Mapping[bytes, bytes], query: bytes
+) -> tuple[Endpoint, str, GatewayError | None]:
     try:
-        endpoint, target = resolve(method, path)
+        endpoint, target = resolve(method, path, headers, query)
         return endpoint, target, None
     except GatewayError as error:
         return replace(UNKNOWN, dialect=dialect_of(path, headers)), "", error

@@ -20,7 +20,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 class GatewayApp:
-    """Answers `/v1/` and `/v1beta/`. Stateless but for the runtime."""
+    """Answers `/v1/`, `/v1beta/` and `/v1beta1/`. Stateless but for the runtime."""
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
@@ -44,13 +44,20 @@ class GatewayApp:
         client = AsgiClient(
             receive, send, headers, head_only=method == "HEAD", write_timeout_s=runtime.limits.write_timeout_s
         )
-        await self.serve(client, method, scope["path"], headers, runtime.clock.monotonic())
+        query = scope.get("query_string", b"")
+        await self.serve(client, method, scope["path"], headers, runtime.clock.monotonic(), query)
 
     def serve(
-        self, client: Client, method: str, path: str, headers: Mapping[bytes, bytes], arrived: float
+        self,
+        client: Client,
+        method: str,
+        path: str,
+        headers: Mapping[bytes, bytes],
+        arrived: float,
+        query: bytes = b"",
     ) -> Coroutine[Any, Any, None]:
         """Serve one request in the current task, whatever front it came by. `arrived`: monotonic seconds."""
-        return serve(client, method, path, headers, self.runtime, arrived)
+        return serve(client, method, path, headers, self.runtime, arrived, query)
 
 
 class AsgiClient:

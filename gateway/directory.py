@@ -1,11 +1,13 @@
 """What a key may know about itself: the models it can call, and its limits."""
 
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from gateway.endpoints import ENDPOINTS, KEY, MODELS
+from gateway.dialects.gemini.models import described_model, listed_models
+from gateway.endpoints import ENDPOINTS, KEY
 from gateway.headers import JSON, NO_STORE, call_headers
 from gateway.money import format_usd
 from gateway.quotas.interface import Remaining
@@ -18,17 +20,22 @@ from gateway.types import Call, Principal
 
 
 async def describe(call: Call, principal: Principal, snapshot: Snapshot, runtime: Runtime) -> None:
-    """Answer `/v1/models`, `/v1/models/{id}` and `/v1/key`."""
+    """Answer the lists of models, what is known of one, and `/v1/key`."""
     now = runtime.clock.now()
-    if call.endpoint is MODELS:
-        models = callable_models(principal, snapshot, now)
-        answer: dict[str, Any] = {"object": "list", "data": [_model(model) for model in models]}
-    elif call.endpoint is KEY:
+    if call.endpoint is KEY:
         answer = await _key(principal, snapshot, runtime)
     else:
-        answer = _model(find_model(call.target, principal, snapshot, now))
+        listed, described = _SHAPES[call.endpoint.dialect]
+        if call.endpoint.kind == "models":
+            answer = listed(callable_models(principal, snapshot, now))
+        else:
+            answer = described(find_model(call.target, principal, snapshot, now))
     headers = [*call_headers(call, runtime), JSON, NO_STORE]
     await call.client.respond(200, headers, msgspec.json.encode(answer))
+
+
+def _models(models: Sequence[ModelPolicy]) -> dict[str, Any]:
+    return {"object": "list", "data": [_model(model) for model in models]}
 
 
 def _model(model: ModelPolicy) -> dict[str, Any]:
@@ -106,3 +113,11 @@ def _amount(remaining: Remaining, amount: int) -> str | int:
 
 def _moment(at: float) -> str | None:
     return None if at >= UNSET else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+_SHAPES: Mapping[
+    str, tuple[Callable[[Sequence[ModelPolicy]], dict[str, Any]], Callable[[ModelPolicy], dict[str, Any]]]
+] = {
+    "openai": (_models, _model),
+    "gemini": (listed_models, described_model),
+}

@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from gateway.errors import RouteError
 
 Dialect = Literal["openai", "anthropic", "gemini"]
-Kind = Literal["chat", "embeddings", "models", "model", "key"]
+Kind = Literal[
+    "chat", "embeddings", "models", "model", "key", "messages",
+    "generate", "stream", "stream_array", "count_tokens", "embed", "batch_embed",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +28,46 @@ class Endpoint:
 
 CHAT = Endpoint("chat.completions", "POST", "/v1/chat/completions", "openai", "chat", "chat")
 EMBEDDINGS = Endpoint("embeddings", "POST", "/v1/embeddings", "openai", "embeddings", "embeddings")
+MESSAGES = Endpoint("messages", "POST", "/v1/messages", "anthropic", "messages", "chat")
+COUNT_MESSAGES = Endpoint(
+    "messages.count_tokens", "POST", "/v1/messages/count_tokens", "anthropic", "count_tokens", "chat"
+)
 MODELS = Endpoint("models.list", "GET", "/v1/models", "openai", "models")
 MODEL = Endpoint("models.get", "GET", "/v1/models/{id}", "openai", "model")
 KEY = Endpoint("key.get", "GET", "/v1/key", "openai", "key")
 
-ENDPOINTS = (CHAT, EMBEDDINGS, MODELS, MODEL, KEY)
+GENERATE = Endpoint("gemini.generate", "POST", "/v1beta/models/{model}:generateContent", "gemini", "generate", "chat")
+STREAM = Endpoint("gemini.stream", "POST", "/v1beta/models/{model}:streamGenerateContent", "gemini", "stream", "chat")
+STREAM_ARRAY = replace(STREAM, kind="stream_array")
+COUNT = Endpoint("gemini.count_tokens", "POST", "/v1beta/models/{model}:countTokens", "gemini", "count_tokens", "chat")
+EMBED = Endpoint("gemini.embed", "POST", "/v1beta/models/{model}:embedContent", "gemini", "embed", "embeddings")
+BATCH_EMBED = Endpoint(
+    "gemini.batch_embed", "POST", "/v1beta/models/{model}:batchEmbedContents", "gemini", "batch_embed", "embeddings"
+)
+GEMINI_MODELS = Endpoint("gemini.models.list", "GET", "/v1beta/models", "gemini", "models")
+GEMINI_MODEL = Endpoint("gemini.models.get", "GET", "/v1beta/models/{model}", "gemini", "model")
+
+ENDPOINTS = (
+    CHAT, EMBEDDINGS, MODELS, MODEL, KEY, MESSAGES,
+    GENERATE, STREAM, COUNT, EMBED, BATCH_EMBED, GEMINI_MODELS, GEMINI_MODEL,
+)  # fmt: skip
 UNKNOWN = Endpoint("unknown", "", "", "openai", "key")
 
+# Google's clients call the same methods under several versions, and Vertex AI's name a place first.
+_GOOGLE = r"/v1(?:beta1?)?(?:/projects/[^/]+/locations/[^/]+)?(?:/publishers/[^/]+)?/models/(.+)"
 _BY_PATH = {endpoint.path: endpoint for endpoint in ENDPOINTS if "{" not in endpoint.path}
-_MODEL_PREFIX = "/v1/models/"
-_PREFIXES = ("/v1/", "/v1beta/")
+_PATTERNS = tuple(  # in this order; the group is what the endpoint's service gets as `target`
+    (re.compile(pattern + r"\Z"), endpoint)
+    for pattern, endpoint in (
+        *((f"{_GOOGLE}:{one.path.rpartition(':')[2]}", one) for one in (GENERATE, STREAM, COUNT, EMBED, BATCH_EMBED)),
+        ("/v1/models/(.+)", MODEL),
+        ("/v1beta/models/(.+)", GEMINI_MODEL),
+    )
+)
+_PREFIXES = ("/v1/", "/v1beta/", "/v1beta1/")
 _EXACT = frozenset({"/v1", "/v1beta"})
-_GEMINI = re.compile(r"/v1/models/.+:[a-zA-Z]+\Z")
+_GEMINI = re.compile(r"/v1/(?:.+/)?models/.+:[a-z]+[A-Z][a-zA-Z]+\Z")
+_OF_GOOGLE = (b"x-goog-api-key", b"x-goog-api-client")  # headers of Google's clients alone
 
 # Routes that clients of providers call, and that are not served here (yet).
 KNOWN = (
@@ -62,7 +93,7 @@ KNOWN = (
     "/v1/evals",
     "/v1/videos",
     "/v1/realtime",
-    "/v1/messages",
+    "/v1/messages/batches",
     "/v1/complete",
     "/v1beta/",
 )
@@ -77,20 +108,28 @@ def dialect_of(path: str, headers: Mapping[bytes, bytes]) -> Dialect:
     """Return the dialect in which whoever calls `path` expects an error."""
     if path.startswith("/v1beta") or _GEMINI.match(path):
         return "gemini"
+    if path.startswith("/v1/models") and any(name in headers for name in _OF_GOOGLE):
+        return "gemini"
     if path.startswith(("/v1/messages", "/v1/complete")) and not path.startswith("/v1/completions"):
         return "anthropic"
     return "anthropic" if path.startswith("/v1/models") and b"anthropic-version" in headers else "openai"
 
 
-def resolve(method: str, path: str) -> tuple[Endpoint, str]:
+def resolve(method: str, path: str, headers: Mapping[bytes, bytes], query: bytes = b"") -> tuple[Endpoint, str]:
     """Return the endpoint, and the rest of the path where it has one. HEAD is answered as GET, OPTIONS everywhere.
 
+    Two paths mean different things to different clients: Google's read the list of models in their own shape, and get a
+    stream as one JSON array unless they ask for events (`alt=sse`).
     Raises RouteError: 405 when only the method is wrong, else 404 that names what is served.
     """
     endpoint, target = _BY_PATH.get(path), ""
-    if endpoint is None and path.startswith(_MODEL_PREFIX) and not _GEMINI.match(path):
-        endpoint, target = MODEL, path.removeprefix(_MODEL_PREFIX)
-    if endpoint is None or (endpoint is MODEL and not target):
+    if endpoint is None:
+        endpoint, target = _matched(path)
+    if endpoint is STREAM and b"alt=sse" not in query.split(b"&"):
+        endpoint = STREAM_ARRAY
+    elif (endpoint is MODELS or endpoint is MODEL) and any(name in headers for name in _OF_GOOGLE):
+        endpoint = GEMINI_MODELS if endpoint is MODELS else GEMINI_MODEL
+    if endpoint is None:
         raise RouteError(_unknown(method, path))
     if method not in allowed(endpoint):
         raise RouteError(
@@ -100,6 +139,14 @@ def resolve(method: str, path: str) -> tuple[Endpoint, str]:
             headers=(("allow", ", ".join(allowed(endpoint))),),
         )
     return endpoint, target
+
+
+def _matched(path: str) -> tuple[Endpoint | None, str]:
+    for pattern, endpoint in _PATTERNS:
+        match = pattern.match(path)
+        if match is not None:
+            return endpoint, match[1]
+    return None, ""
 
 
 def allowed(endpoint: Endpoint) -> tuple[str, ...]:

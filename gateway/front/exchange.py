@@ -44,6 +44,7 @@ class Exchange:
         "method",
         "more_body",
         "path",
+        "query",
         "ready",
         "refusal",
         "response_complete",
@@ -57,13 +58,14 @@ class Exchange:
         gateway: "GatewayApp",
         method: str,
         path: str,
+        query: bytes,
         headers: dict[bytes, bytes],
         *,
         http_1_1: bool,
         keep_alive: bool,
     ) -> None:
         self._connection, self._gateway, self._runtime = connection, gateway, gateway.runtime
-        self.method, self.path, self.headers = method, path, headers
+        self.method, self.path, self.query, self.headers = method, path, query, headers
         self.keep_alive = keep_alive
         self.announced = int(headers.get(b"content-length", 0))
         self.expects = headers.get(b"expect", b"").lower() == b"100-continue"
@@ -127,7 +129,7 @@ class Exchange:
         now = self._runtime.clock.monotonic()
         self._gateway.congestion.waited(now - self.arrived, now)
         try:
-            await self._gateway.serve(self, self.method, self.path, self.headers, self.arrived)
+            await self._gateway.serve(self, self.method, self.path, self.headers, self.arrived, self.query)
         finally:
             self._let_go()
             if not self.response_complete:

@@ -73,6 +73,7 @@ class FastLane(BoundedConnection):
             self.gateway,
             parser.get_method().decode(),
             path,
+            self.url.partition(b"?")[2],
             headers,
             http_1_1=version == "1.1",
             keep_alive=version == "1.1" and parser.should_keep_alive(),

@@ -1,0 +1,1 @@
+"""Gemini's dialect, of clients and of providers: Google's Gemini API and Vertex AI."""
