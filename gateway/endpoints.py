@@ -7,10 +7,11 @@ from typing import Literal
 
 from gateway.errors import RouteError
 
-Dialect = Literal["openai", "anthropic", "gemini"]
+Dialect = Literal["openai", "anthropic", "gemini", "bedrock"]
 Kind = Literal[
     "chat", "embeddings", "models", "model", "key", "messages",
     "generate", "stream", "stream_array", "count_tokens", "embed", "batch_embed",
+    "converse", "converse_stream",
 ]  # fmt: skip
 
 
@@ -47,9 +48,15 @@ BATCH_EMBED = Endpoint(
 GEMINI_MODELS = Endpoint("gemini.models.list", "GET", "/v1beta/models", "gemini", "models")
 GEMINI_MODEL = Endpoint("gemini.models.get", "GET", "/v1beta/models/{model}", "gemini", "model")
 
+CONVERSE = Endpoint("bedrock.converse", "POST", "/model/{modelId}/converse", "bedrock", "converse", "chat")
+CONVERSE_STREAM = Endpoint(
+    "bedrock.converse_stream", "POST", "/model/{modelId}/converse-stream", "bedrock", "converse_stream", "chat"
+)
+
 ENDPOINTS = (
     CHAT, EMBEDDINGS, MODELS, MODEL, KEY, MESSAGES,
     GENERATE, STREAM, COUNT, EMBED, BATCH_EMBED, GEMINI_MODELS, GEMINI_MODEL,
+    CONVERSE, CONVERSE_STREAM,
 )  # fmt: skip
 UNKNOWN = Endpoint("unknown", "", "", "openai", "key")
 
@@ -62,9 +69,11 @@ _PATTERNS = tuple(  # in this order; the group is what the endpoint's service ge
         *((f"{_GOOGLE}:{one.path.rpartition(':')[2]}", one) for one in (GENERATE, STREAM, COUNT, EMBED, BATCH_EMBED)),
         ("/v1/models/(.+)", MODEL),
         ("/v1beta/models/(.+)", GEMINI_MODEL),
+        ("/model/(.+)/converse", CONVERSE),
+        ("/model/(.+)/converse-stream", CONVERSE_STREAM),
     )
 )
-_PREFIXES = ("/v1/", "/v1beta/", "/v1beta1/")
+_PREFIXES = ("/v1/", "/v1beta/", "/v1beta1/", "/model/")
 _EXACT = frozenset({"/v1", "/v1beta"})
 _GEMINI = re.compile(r"/v1/(?:.+/)?models/.+:[a-z]+[A-Z][a-zA-Z]+\Z")
 _OF_GOOGLE = (b"x-goog-api-key", b"x-goog-api-client")  # headers of Google's clients alone
@@ -96,6 +105,7 @@ KNOWN = (
     "/v1/messages/batches",
     "/v1/complete",
     "/v1beta/",
+    "/model/",
 )
 
 
@@ -106,6 +116,8 @@ def handles(path: str) -> bool:
 
 def dialect_of(path: str, headers: Mapping[bytes, bytes]) -> Dialect:
     """Return the dialect in which whoever calls `path` expects an error."""
+    if path.startswith("/model/"):
+        return "bedrock"
     if path.startswith("/v1beta") or _GEMINI.match(path):
         return "gemini"
     if path.startswith("/v1/models") and any(name in headers for name in _OF_GOOGLE):

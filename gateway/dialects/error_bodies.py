@@ -33,6 +33,20 @@ _GEMINI_STATUS = {
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
 }
+_AMAZON_TYPES = {
+    400: "ValidationException",
+    401: "UnrecognizedClientException",
+    402: "ServiceQuotaExceededException",
+    403: "AccessDeniedException",
+    404: "ResourceNotFoundException",
+    408: "ModelTimeoutException",
+    424: "ModelErrorException",
+    429: "ThrottlingException",
+    500: "InternalServerException",
+    502: "ModelErrorException",
+    503: "ServiceUnavailableException",
+    504: "ModelTimeoutException",
+}
 
 
 def error_body(error: GatewayError, dialect: Dialect, request_id: str, portal_url: str) -> bytes:
@@ -45,6 +59,8 @@ def error_body(error: GatewayError, dialect: Dialect, request_id: str, portal_ur
         message = said
     if dialect == "anthropic":
         kind = _ANTHROPIC_TYPES.get(error.status, "invalid_request_error" if error.status < 500 else "api_error")
+        if isinstance(error, ProviderError) and error.detail.get("type") in _ANTHROPIC_TYPES.values():
+            kind = error.detail["type"]  # in Anthropic's own words where they are; its clients go by them
         body: dict[str, Any] = {"type": "error", "error": {"type": kind, "message": message, "code": error.code}}
         return msgspec.json.encode({**body, "error": body["error"] | ours, "request_id": request_id})
     if dialect == "gemini":
@@ -55,6 +71,11 @@ def error_body(error: GatewayError, dialect: Dialect, request_id: str, portal_ur
         return msgspec.json.encode(
             {"error": {"code": error.status, "message": message, "status": status, "details": details} | ours}
         )
+    if dialect == "bedrock":  # SDKs take the type from "__type", and would from "code" before that
+        kind = _AMAZON_TYPES.get(
+            error.status, "ValidationException" if error.status < 500 else "InternalServerException"
+        )
+        return msgspec.json.encode({"__type": kind, "message": message, "reason": error.code} | ours)
     plain = {"message": error.message, "type": error.type, "param": error.param, "code": error.code}
     if isinstance(error, ProviderError):
         plain |= error.detail

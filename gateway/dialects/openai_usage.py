@@ -11,7 +11,7 @@ MAX_FRAGMENTS = 4 << 20  # bytes kept for counting; generated text beyond is est
 
 _NUMBERS = (int, float)  # a bool is neither here
 _GENERATED = re.compile(
-    rb'"(?:content|reasoning_content|reasoning|refusal|arguments|name|text|thinking|partial_json)"'
+    rb'"(?:content|reasoning_content|reasoning|refusal|arguments|name|text|thinking|partial_json|input)"'
     rb'\s*:\s*"((?:[^"\\]|\\.)+)"',
     re.DOTALL,
 )

@@ -13,6 +13,12 @@ from gateway.dialects.anthropic import parse as messages
 from gateway.dialects.anthropic.formats import MessagesClient, MessagesProvider
 from gateway.dialects.anthropic.lane import MessagesLane
 from gateway.dialects.anthropic.prompt import prompt as messages_prompt
+from gateway.dialects.bedrock import parse as converse
+from gateway.dialects.bedrock.client import ConverseClient
+from gateway.dialects.bedrock.lane import ConverseLane
+from gateway.dialects.bedrock.prompt import prompt as converse_prompt
+from gateway.dialects.bedrock.provider import ConverseProvider
+from gateway.dialects.bedrock.writer import failed as converse_failed
 from gateway.dialects.chat.formats import ChatClient, ChatProvider
 from gateway.dialects.gemini import embeddings as gemini_embeddings
 from gateway.dialects.gemini import request as gemini
@@ -80,6 +86,13 @@ SERVICES: dict[Kind, Service] = {
     ("gemini", "count_tokens"): Service(gemini.parse_count, gemini.prompt, counted=gemini.counted),
     ("gemini", "embed"): Service(gemini_embeddings.parse_one, gemini_embeddings.prompt, has_output=False),
     ("gemini", "batch_embed"): Service(gemini_embeddings.parse_many, gemini_embeddings.prompt, has_output=False),
+    ("bedrock", "converse"): Service(lambda members, model: converse.parse(members, model, False), converse_prompt),
+    ("bedrock", "converse_stream"): Service(
+        lambda members, model: converse.parse(members, model, True),
+        converse_prompt,
+        stream_type=b"application/vnd.amazon.eventstream",
+        failed=converse_failed,
+    ),
 }
 
 CLIENTS: dict[Kind, ClientFormat] = {
@@ -88,6 +101,8 @@ CLIENTS: dict[Kind, ClientFormat] = {
     ("gemini", "generate"): GeminiClient(),
     ("gemini", "stream"): GeminiClient(),
     ("gemini", "stream_array"): GeminiClient(array=True),
+    ("bedrock", "converse"): ConverseClient(),
+    ("bedrock", "converse_stream"): ConverseClient(),
 }
 
 _GEMINI_LANES: dict[Kind, Lane] = {
@@ -119,6 +134,11 @@ PROVIDERS: dict[str, ProviderDialect] = {
     "anthropic": ProviderDialect({("anthropic", "messages"): MessagesLane()}, MessagesProvider(), auth="x-api-key"),
     "gemini": ProviderDialect(_GEMINI_LANES, GeminiProvider(), auth="x-goog-api-key"),
     "vertex": ProviderDialect(_GEMINI_LANES, GeminiProvider(), auth="gcp"),
+    "bedrock": ProviderDialect(
+        {("bedrock", "converse"): ConverseLane(), ("bedrock", "converse_stream"): ConverseLane()},
+        ConverseProvider(),
+        auth="aws",
+    ),
 }
 
 

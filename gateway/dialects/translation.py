@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from gateway.dialects.canonical import Answer, Event, Failed, Finished, Request, Used
+from gateway.dialects.canonical import Answer, Begun, Event, Failed, Finished, Request, Used
 from gateway.dialects.lanes import Outbound, Whole
 from gateway.dialects.openai_usage import Collector, generated
+from gateway.ids import new_id
 from gateway.snapshot import DeploymentPolicy
 from gateway.types import ParsedRequest, Usage
 
@@ -83,21 +84,22 @@ class Translated:
             return None
         if isinstance(answer, Failed):
             return Whole(b"", None, answer.error, answer.status)
+        answer.id, answer.model = answer.id or new_id("msg"), answer.model or request.model  # Converse says neither
         made = generated(body) if answer.usage is None else ()
         return Whole(self._client.answer(request, answer), answer.usage, made=made)
 
     def stream(self, request: ParsedRequest) -> "TranslatedStream":
         """See `Lane.stream`."""
-        return TranslatedStream(self._provider.reader(), self._client.writer(request))
+        return TranslatedStream(self._provider.reader(), self._client.writer(request), request.model)
 
 
 class TranslatedStream:
     """See `Stream`."""
 
-    __slots__ = ("_collector", "_reader", "_writer", "done", "error", "usage")
+    __slots__ = ("_collector", "_model", "_reader", "_writer", "done", "error", "usage")
 
-    def __init__(self, reader: EventReader, writer: EventWriter) -> None:
-        self._reader, self._writer = reader, writer
+    def __init__(self, reader: EventReader, writer: EventWriter, model: str) -> None:
+        self._reader, self._writer, self._model = reader, writer, model
         self._collector = Collector()
         self.usage: Usage | None = None
         self.done = False
@@ -133,6 +135,8 @@ class TranslatedStream:
             if isinstance(event, Failed):
                 self.error = event.error | {"code": event.status} if event.status != 502 else event.error
                 break
+            if isinstance(event, Begun):
+                event.id, event.model = event.id or new_id("msg"), event.model or self._model
             if isinstance(event, Used):
                 self.usage = event.usage
             passed.append(event)
