@@ -8,14 +8,17 @@
     ├── RouteError         404, 405  endpoint_not_supported, method_not_allowed
     ├── CredentialError         401  missing_key, invalid_key, expired_key, revoked_key
     ├── PolicyError             403  blocked_key, team_blocked, owner_inactive, model_not_allowed, model_retired,
-    │   │                            model_unpriced, endpoint_not_supported
+    │   │                            model_unpriced, endpoint_not_supported, route_not_allowed
     │   └── StoppedError  403, 503  stopped: somebody used the kill switch
     ├── ModelNotFoundError      404  model_not_found
     ├── BudgetError             402  budget_exhausted
     ├── RateError               429  rate_limit_exceeded
-    ├── UpstreamError     502, 504   upstream_unreachable, upstream_error, upstream_credential, upstream_timeout
+    ├── UpstreamError     502, 504   upstream_unreachable, upstream_error, upstream_credential, upstream_refused,
+    │   │                            upstream_connect_timeout, upstream_timeout, upstream_idle_timeout,
+    │   │                            upstream_total_timeout
     │   └── ProviderError            the provider's own status and error object
-    ├── UnavailableError        503  not_ready, stale, overloaded, shutting_down, model_unavailable, journal_unavailable
+    ├── UnavailableError        503  not_ready, stale, overloaded, shutting_down, model_unavailable, journal_unavailable,
+    │   │                            upstream_credential
     │   └── StoreUnavailable    503  store_unavailable
     ├── ClientGoneError         499  client_closed
     └── InternalError           500  internal_error
@@ -126,6 +129,7 @@ class UpstreamError(GatewayError):
     """The provider could not be reached, broke off, or answered with nothing usable. `sent`: it may have served the call."""
 
     status, code, retry = 502, "upstream_error", True
+    elsewhere = True  # another place may serve the same call
 
     def __init__(self, message: str, *, sent: bool = True, **kwargs: Any) -> None:
         super().__init__(message, **kwargs)

@@ -26,7 +26,7 @@ def answer_headers(call: Call, attempt: Attempt, upstream: Mapping[str, str], ru
     headers = call_headers(call, runtime)
     headers += _NEITHER_CACHED_NOR_GUARDED
     if attempt.closed:
-        headers.append((b"x-atrium-cost-usd", format_usd(attempt.cost_nano_usd).encode()))
+        headers.append((b"x-atrium-cost-usd", format_usd(call.cost_nano_usd).encode()))
     for name, written in _PASSED:
         value = upstream.get(name)
         if value is not None and _PLAIN.match(value):

@@ -10,18 +10,18 @@ from gateway.directory import describe
 from gateway.encodings import decode_body
 from gateway.errors import ClientGoneError, GatewayError, InternalError, UnavailableError
 from gateway.headers import error_headers
+from gateway.routing.said import METADATA, bounds_of, metadata_of
 from gateway.runtime import Runtime
+from gateway.stages.attempts import serve
 from gateway.stages.authenticate import authenticate, recognised
 from gateway.stages.authorise import authorise
 from gateway.stages.cache import cached
-from gateway.stages.call import dial
-from gateway.stages.fit import check_fit, surely_fits
+from gateway.stages.fallback import admit
+from gateway.stages.fit import surely_fits
 from gateway.stages.guard import guard_input
 from gateway.stages.record import finish, finish_now, line_of
-from gateway.stages.relay import relay
-from gateway.stages.route import candidates
-from gateway.stages.step_down import reserve_or_step_down, reserved
-from gateway.stages.translate import service_of, translate
+from gateway.stages.step_down import reserved
+from gateway.stages.translate import service_of
 from gateway.types import Call
 
 log = logging.getLogger(__name__)
@@ -39,16 +39,15 @@ async def handle(call: Call, runtime: Runtime) -> None:
             return
         service = service_of(call)
         request = service.parse(Members(await _body(call, runtime)), call.target)
-        grant = call.grant = authorise(call.endpoint, call.principal, request, snapshot, runtime.clock.now())
-        if not surely_fits(call, grant):
-            await check_fit(call, grant, runtime)
-        if not reserved(call, grant, runtime):
-            grant = await reserve_or_step_down(call, grant, runtime)
+        bounds, now = bounds_of(call.headers), runtime.clock.now()
+        if METADATA in call.headers:
+            call.metadata = metadata_of(call.headers)
+        grant = call.grant = authorise(call.endpoint, call.principal, request, snapshot, now, bounds)
+        if not (surely_fits(call, grant) and reserved(call, grant, runtime)):
+            grant = await admit(call, grant, runtime)
         guard_input(call)
         if cached(call) is None:
-            deployment = candidates(grant.model, call.endpoint, runtime.choose, snapshot.stops)[0]
-            response = await dial(call, grant, await translate(call, grant, deployment, runtime), runtime)
-            await relay(call, grant, response, runtime)  # guards the answer, meters and records it
+            await serve(call, grant, runtime)  # routes, translates, calls; relays, guards, meters and records it
     except GatewayError as error:
         await _fail(call, error, runtime)
     except Exception as error:

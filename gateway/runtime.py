@@ -12,6 +12,8 @@ from gateway.errors import UnavailableError
 from gateway.journal.records import Record
 from gateway.keyring import KeyRing
 from gateway.quotas.interface import MoneyStore, RateStore
+from gateway.routing.canaries import Canaries
+from gateway.routing.health import Health
 from gateway.snapshot import Snapshot
 from gateway.tokens import Countable
 from gateway.types import Call, CallLine
@@ -124,6 +126,8 @@ class Runtime:
     limits: Limits = field(default_factory=Limits)
     observer: Observer = field(default_factory=Unobserved)
     choose: Callable[[], float] = random.random  # in [0, 1): picks among weighted deployments
+    health: Health = field(default_factory=Health)  # of deployments
+    canaries: Canaries = field(default_factory=Canaries)
     closing: bool = False
     held_bytes: int = 0  # of bodies, as the front counts them
     in_flight: dict[asyncio.Task[Any], Call] = field(default_factory=dict)

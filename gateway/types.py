@@ -10,6 +10,7 @@ import msgspec
 
 from gateway.errors import GatewayError
 from gateway.quotas.interface import Demand, Reservation
+from gateway.routing.bounds import UNBOUND, Bounds
 from gateway.snapshot import DeploymentPolicy, KeyEntry, ModelPolicy, Price, Snapshot, TeamPolicy
 
 if TYPE_CHECKING:
@@ -67,6 +68,17 @@ class Grant(msgspec.Struct, frozen=True):
     price: Price
     request: ParsedRequest
     stepped_down: str = ""  # why this model answers and not the one that was asked for
+    places: Sequence[DeploymentPolicy] = ()  # where it may be served; the route chooses among them
+    bounds: Bounds = UNBOUND  # that no fallback leaves either
+    own_prices: Mapping[str, Price] = {}  # of places that have their own, by deployment
+
+    def price_of(self, place: DeploymentPolicy) -> Price:
+        """Return what a place charges."""
+        return self.own_prices.get(place.id, self.price) if self.own_prices else self.price
+
+    def prices(self) -> Sequence[Price]:
+        """Return every price that this call may be charged: which place serves it is not known when it is reserved."""
+        return [self.price_of(place) for place in self.places] if self.own_prices else (self.price,)
 
 
 class UpstreamRequest(msgspec.Struct, frozen=True):
@@ -95,6 +107,8 @@ class Attempt(msgspec.Struct, eq=False):
     deployment: DeploymentPolicy
     reserved: Reserved
     started: float  # monotonic
+    price: Price
+    error: GatewayError | None = None  # why another attempt followed
     opened: bool = False  # an `Opened` stands in the journal
     closed: bool = False  # so does its `Closed`
     first_byte: float = 0.0  # monotonic; 0: none came
@@ -154,6 +168,7 @@ class Call(msgspec.Struct, eq=False):
     watch: "Watch"
     at: float  # epoch s
     started: float  # monotonic
+    metadata: Mapping[str, str] = {}  # as it says itself
     client_name: str = ""  # product and version, from the user agent
     portal_url: str = ""
     principal: Principal | None = None
@@ -167,6 +182,11 @@ class Call(msgspec.Struct, eq=False):
     def attempt(self) -> Attempt | None:
         """The last attempt, if there was any."""
         return self.attempts[-1] if self.attempts else None
+
+    @property
+    def cost_nano_usd(self) -> int:
+        """What all attempts cost, as far as it is known."""
+        return sum(attempt.cost_nano_usd for attempt in self.attempts)
 
 
 class CallLine(msgspec.Struct, frozen=True):

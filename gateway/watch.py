@@ -63,13 +63,22 @@ class Watch:
 
     # These hand out the coroutine of `_wait` itself: one frame fewer for each wait of each call.
 
-    def upstream(self, wait: Awaitable[T], timeout_s: float) -> Coroutine[Any, Any, T]:
-        """Wait for the provider. Raises UpstreamError (504) after `timeout_s`, ClientGoneError on a hang-up."""
+    def upstream(self, wait: Awaitable[T], timeout_s: float, begun: bool = False) -> Coroutine[Any, Any, T]:
+        """Wait for the provider. Raises UpstreamError (504) after `timeout_s`, ClientGoneError on a hang-up.
+
+        `begun`: it has said something already, and what is waited for is more.
+        """
         now = self._monotonic()
         if self._listen_at is NEVER and self._listener is None:
             self._listen_at = now + self._disconnect_after_s
         due = now + timeout_s
-        return self._wait(wait, now, due if due < self.total_due else self.total_due, _provider_late)
+        if due < self.total_due:
+            return self._wait(wait, now, due, _provider_stalled if begun else _provider_late)
+        return self._wait(wait, now, self.total_due, _provider_slow)
+
+    def pause(self, wait: Awaitable[T]) -> Coroutine[Any, Any, T]:
+        """Wait before another attempt. Raises ClientGoneError on a hang-up."""
+        return self._wait(wait, self._monotonic(), NEVER, _provider_late)
 
     def body(self, wait: Awaitable[T], timeout_s: float) -> Coroutine[Any, Any, T]:
         """Wait for the request's body. Raises SlowRequestError `timeout_s` after the last `extend`."""
@@ -164,6 +173,22 @@ def _provider_late() -> GatewayError:
     return UpstreamError(
         "The provider did not answer in time, so the gateway gave up. Try again, ask for a shorter answer, or stream it.",
         code="upstream_timeout",
+        status=504,
+    )
+
+
+def _provider_stalled() -> GatewayError:
+    return UpstreamError(
+        "The provider began to answer, then said nothing for too long, so the gateway gave up. Try again.",
+        code="upstream_idle_timeout",
+        status=504,
+    )
+
+
+def _provider_slow() -> GatewayError:
+    return UpstreamError(
+        "The provider's answer took longer than a call may in all, so the gateway gave up. Ask for a shorter answer.",
+        code="upstream_total_timeout",
         status=504,
     )
 

@@ -121,6 +121,8 @@ async def _connected(pool: Pool, deployment: DeploymentPolicy) -> Connection:
         raise failures.busy(deployment) from error
     except PrivateAddressError as error:
         raise failures.private(deployment) from error
+    except TimeoutError as error:
+        raise failures.connect_timeout(deployment) from error
     except (OSError, ValueError) as error:
         raise failures.unreachable(deployment) from error
 

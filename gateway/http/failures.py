@@ -14,6 +14,17 @@ def unreachable(deployment: DeploymentPolicy) -> UpstreamError:
     )
 
 
+def connect_timeout(deployment: DeploymentPolicy) -> UpstreamError:
+    """Return the error of a provider that did not take a connection in time, and so cannot have seen the request."""
+    return UpstreamError(
+        f"The provider {deployment.provider} did not take a connection within {deployment.connect_timeout_s:g} s, so this "
+        "call was not made and costs nothing. Try again; tell your platform team if this lasts.",
+        code="upstream_connect_timeout",
+        status=504,
+        sent=False,
+    )
+
+
 def busy(deployment: DeploymentPolicy) -> UpstreamError:
     """Return the error of a call for which no connection became free in time."""
     return UpstreamError(

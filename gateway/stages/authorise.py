@@ -5,8 +5,9 @@ from urllib.parse import quote
 
 from gateway.endpoints import ENDPOINTS, Endpoint
 from gateway.errors import GatewayError, ModelNotFoundError, PolicyError, UnavailableError
-from gateway.snapshot import ModelPolicy, Price, Snapshot
-from gateway.stages.route import places, serves
+from gateway.routing.bounds import UNBOUND, Bounds
+from gateway.snapshot import DeploymentPolicy, ModelPolicy, Price, Snapshot
+from gateway.stages.route import places, ways
 from gateway.stops import check_model, stopped
 from gateway.types import Grant, ParsedRequest, Principal
 
@@ -14,23 +15,37 @@ MAX_LISTED = 40
 
 
 def authorise(
-    endpoint: Endpoint, principal: Principal, request: ParsedRequest, snapshot: Snapshot, now: float
+    endpoint: Endpoint,
+    principal: Principal,
+    request: ParsedRequest,
+    snapshot: Snapshot,
+    now: float,
+    bounds: Bounds = UNBOUND,
 ) -> Grant:
-    """Return the grant. Raises ModelNotFoundError (404), PolicyError (403), UnavailableError (503)."""
+    """Return the grant. Raises ModelNotFoundError (404), PolicyError (403), UnavailableError (503).
+
+    `bounds`: what the call says itself, and those of the model that it falls back from.
+    """
     model = find_model(request.model, principal, snapshot, now)
     if endpoint.capability not in model.capabilities:
         raise _not_here(endpoint, model)
-    if not serves(model, endpoint):
+    found = ways(model, endpoint, snapshot.stops)
+    if not found:
         raise _no_lane(endpoint, model)
     price = price_at(model, now)
     if price is None:
         raise _unpriced(model)
-    return Grant(snapshot, principal, model, price, request)
+    bounds = bounds.within(model)
+    allowed = found if bounds is UNBOUND else [place for place in found if bounds.permit(place, model)]
+    if not allowed:
+        raise _out_of_bounds(model, found, bounds, principal)
+    own = {place.id: own for place in allowed if place.prices and (own := in_force(place.prices, now)) is not None}
+    return Grant(snapshot, principal, model, price, request, places=allowed, bounds=bounds, own_prices=own)
 
 
 def find_model(slug: str, principal: Principal, snapshot: Snapshot, now: float) -> ModelPolicy:
     """Return the model, if this principal may call it at `now`. Raises as `authorise` does."""
-    model = snapshot.models_by_slug.get(slug)
+    model = named(slug, snapshot)
     if model is None:
         raise _unknown(slug, principal, snapshot, now)
     if not may_use(principal, model.id, now):
@@ -51,6 +66,14 @@ def find_model(slug: str, principal: Principal, snapshot: Snapshot, now: float) 
             code="model_unavailable",
             param="model",
         )
+    return model
+
+
+def named(slug: str, snapshot: Snapshot) -> ModelPolicy | None:
+    """Return the model that a client names: by its slug, else by an alias that points to it now."""
+    model = snapshot.models_by_slug.get(slug)
+    if model is None and (alias := snapshot.aliases.get(slug)) is not None:
+        return snapshot.models.get(alias.model_id)
     return model
 
 
@@ -88,9 +111,14 @@ def may_use(principal: Principal, model_id: str, now: float) -> bool:
 
 
 def price_at(model: ModelPolicy, now: float) -> Price | None:
-    """Return the price in force at `now`. A price of nothing that is not marked as free is none."""
+    """Return the price of a model in force at `now`. A price of nothing that is not marked as free is none."""
+    return in_force(model.prices, now)
+
+
+def in_force(prices: Iterable[Price], now: float) -> Price | None:
+    """Return which of these prices is in force at `now`, in the same sense."""
     found = None
-    for price in model.prices:
+    for price in prices:
         if price.effective_from > now:
             break
         found = price
@@ -157,6 +185,19 @@ def _no_lane(endpoint: Endpoint, model: ModelPolicy) -> GatewayError:
         code="endpoint_not_supported",
         param="model",
         link="/catalog/models",
+    )
+
+
+def _out_of_bounds(
+    model: ModelPolicy, found: Iterable[DeploymentPolicy], bounds: Bounds, principal: Principal
+) -> GatewayError:
+    why = dict.fromkeys(bounds.exclusion(place, model) for place in found)
+    return PolicyError(
+        f'The model "{model.slug}" may not serve this call, which counts as {bounds.data_class} data: {"; ".join(why)}. '
+        "Choose another model, or ask in the portal, with a reason.",
+        code="route_not_allowed",
+        param="model",
+        link=f"/requests/new?kind=model&model={quote(model.slug, safe='')}&key={quote(principal.key.key_id)}",
     )
 
 

@@ -7,6 +7,7 @@ from gateway.dialects.openai_answer import error_detail
 from gateway.errors import ProviderError, UnavailableError, UpstreamError
 from gateway.journal.frames import JournalError
 from gateway.journal.records import Opened
+from gateway.routing.retry import RETRYABLE, content_is_meant, credential_is_meant
 from gateway.runtime import Runtime
 from gateway.snapshot import DeploymentPolicy
 from gateway.stages.scrub import scrubbed
@@ -18,7 +19,6 @@ ERROR_BODY_WITHIN_S = 10.0
 DURABLE_WITHIN_S = 5.0
 _PASSED_HEADERS = ("retry-after", "retry-after-ms", "x-should-retry")
 _PLAIN = re.compile(r"[\x20-\x7e]{1,256}\Z")
-_RETRYABLE = frozenset({408, 409, 425, 429})
 
 Durable = asyncio.Future[None] | None
 
@@ -60,7 +60,10 @@ def _opened(call: Call, grant: Grant, deployment: DeploymentPolicy, runtime: Run
     reserved = call.reserved
     if reserved is None:
         raise RuntimeError("an attempt needs a reservation")
-    attempt = Attempt(len(call.attempts) + 1, deployment, reserved, runtime.clock.monotonic())
+    price = grant.price_of(deployment)
+    attempt = Attempt(
+        len(call.attempts) + 1, deployment, reserved, runtime.clock.monotonic(), price
+    )  # fmt: skip
     entry, demand = grant.principal.key, reserved.demand
     try:
         durable = runtime.journal.append(
@@ -80,7 +83,7 @@ def _opened(call: Call, grant: Grant, deployment: DeploymentPolicy, runtime: Run
                 streamed=grant.request.streamed,
                 client=call.client_name,
                 policy_version=grant.snapshot.version,
-                price_id=grant.price.id,
+                price_id=price.id,
                 bound_nano_usd=demand.nano_usd,
                 bound_input_tokens=demand.input_tokens,
                 bound_output_tokens=demand.output_tokens,
@@ -118,12 +121,8 @@ def _not_journaled(runtime: Runtime) -> UnavailableError:
 async def _refusal(call: Call, response: UpstreamResponse, deployment: DeploymentPolicy) -> UpstreamError:
     """Turn an answer other than 200 into the error that the client gets."""
     name, status = deployment.provider, response.status
-    if status in {401, 402, 403}:
-        return _final(
-            f"The provider {name} refused the gateway's own credential (HTTP {status}). Nothing is wrong with your key: "
-            "tell your platform team.",
-            code="upstream_credential",
-        )
+    if status in {401, 402}:
+        return _credential(deployment, status)
     if not 400 <= status < 600:
         return _final(f"The provider {name} answered with HTTP {status}, which is no answer to this call.")
     body = b""
@@ -134,7 +133,16 @@ async def _refusal(call: Call, response: UpstreamResponse, deployment: Deploymen
             body += data
     except UpstreamError:
         body = b""
-    return provider_error(status, error_detail(body), deployment, _passed(response))
+    detail = error_detail(body)
+    if status == 403 and not content_is_meant(detail):
+        if credential_is_meant(detail):
+            return _credential(deployment, status)
+        return _final(
+            f"The provider {name} refused this call (HTTP 403), and did not say that anything is wrong with it. Tell "
+            "your platform team if this lasts.",
+            code="upstream_refused",
+        )
+    return provider_error(status, detail, deployment, _passed(response))
 
 
 def provider_error(
@@ -148,13 +156,21 @@ def provider_error(
         status=status,
         headers=headers,
     )
-    error.retry = status in _RETRYABLE or status >= 500
+    error.retry = error.elsewhere = status in RETRYABLE or status >= 500
     return error
 
 
 def _passed(response: UpstreamResponse) -> tuple[tuple[str, str], ...]:
     return tuple(
         (name, value) for name in _PASSED_HEADERS if _PLAIN.match(value := response.headers.get(name, "")) is not None
+    )
+
+
+def _credential(deployment: DeploymentPolicy, status: int) -> UpstreamError:
+    return _final(
+        f"The provider {deployment.provider} refused the gateway's own credential (HTTP {status}). Nothing is wrong with "
+        "your key: tell your platform team.",
+        code="upstream_credential",
     )
 
 

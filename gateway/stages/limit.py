@@ -75,7 +75,7 @@ def demand_of(grant: Grant, has_output: bool, cap: int) -> Demand:
         prompt = context if request.window_bound else min(prompt, context)
         output = min(request.output_cap or cap or context, context) * request.choices
         output += request.extra_output_bound * request.choices
-    return Demand(1, prompt, output, _most(grant.price, prompt, output))
+    return Demand(1, prompt, output, max(_most(price, prompt, output) for price in grant.prices()))
 
 
 def quotas_of(principal: Principal, snapshot: Snapshot, model_id: str) -> tuple[QuotaPolicy, ...]:

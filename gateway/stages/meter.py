@@ -32,7 +32,7 @@ def price(call: Call, attempt: Attempt) -> None:
     if attempt.usage is None:
         attempt.estimated = True
         attempt.usage = _by_size(call, grant, attempt)
-    attempt.cost_nano_usd = cost(attempt.usage, grant.price)
+    attempt.cost_nano_usd = cost(attempt.usage, attempt.price)
 
 
 def cost(usage: Usage, price: Price) -> int:

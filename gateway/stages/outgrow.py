@@ -62,7 +62,7 @@ async def _counted(attempt: Attempt, stream: Stream, runtime: Runtime) -> int:
 async def _top_up(grant: Grant, attempt: Attempt, made: int, runtime: Runtime) -> None:
     """Reserve as many output tokens again as were made, of the quotas that this attempt is counted against."""
     old, reservation = attempt.reserved.demand, attempt.reserved.reservation
-    more = Demand(0, 0, made, cost(Usage(output_tokens=made), grant.price) - grant.price.request)
+    more = Demand(0, 0, made, cost(Usage(output_tokens=made), attempt.price) - attempt.price.request)
     taken = await take(*asks_of(_growing(grant, reservation), more), runtime)
     if isinstance(taken, Remaining):
         raise _ended(refusal(taken, more, grant, runtime.clock.now()))

@@ -66,10 +66,10 @@ def line_of(call: Call, runtime: Runtime) -> CallLine:
         attempts=len(call.attempts),
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
-        cost_nano_usd=attempt.cost_nano_usd if attempt else 0,
+        cost_nano_usd=call.cost_nano_usd,
         estimated=attempt.estimated if attempt else False,
         latency_ms=round((now - call.started) * 1000),
-        ttft_ms=_ttft_ms(call, attempt),
+        ttft_ms=_ttft_ms(call.started, attempt),
         overhead_us=_overhead_us(call, now),
         policy_version=call.grant.snapshot.version if call.grant else 0,
     )
@@ -78,7 +78,8 @@ def line_of(call: Call, runtime: Runtime) -> CallLine:
 def _close(call: Call, attempt: Attempt, runtime: Runtime) -> None:
     """Journal how an attempt ended, then free what it held. A hold that cannot be journaled stays held."""
     attempt.closed = True
-    usage, error, now = attempt.usage or _NOTHING, call.error, runtime.clock.monotonic()
+    usage, error, now = attempt.usage or _NOTHING, attempt.error or call.error, runtime.clock.monotonic()
+    began = call.started if attempt.number == 1 else attempt.started  # its own time, not that of those before
     closed = Closed(
         request_id=call.request_id,
         attempt=attempt.number,
@@ -91,8 +92,8 @@ def _close(call: Call, attempt: Attempt, runtime: Runtime) -> None:
         output_tokens=usage.output_tokens,
         reasoning_tokens=usage.reasoning_tokens,
         cost_nano_usd=attempt.cost_nano_usd,
-        latency_ms=round((now - call.started) * 1000),
-        ttft_ms=_ttft_ms(call, attempt),
+        latency_ms=round((now - began) * 1000),
+        ttft_ms=_ttft_ms(began, attempt),
         overhead_us=_overhead_us(call, now),
         estimated=attempt.estimated,
     )
@@ -139,10 +140,10 @@ def _used(metric: Metric, usage: Usage) -> int:
     return usage.output_tokens if metric == "output_tokens" else 0
 
 
-def _ttft_ms(call: Call, attempt: Attempt | None) -> int:
+def _ttft_ms(began: float, attempt: Attempt | None) -> int:
     if attempt is None or not attempt.first_byte:
         return 0
-    return max(1, round((attempt.first_byte - call.started) * 1000))
+    return max(1, round((attempt.first_byte - began) * 1000))
 
 
 def _overhead_us(call: Call, now: float) -> int:

@@ -64,17 +64,16 @@ async def _read(call: Call, attempt: Attempt, response: UpstreamResponse, runtim
     size, timeout_s = 0, attempt.deployment.first_byte_timeout_s
     announced = _announced(response)
     try:
-        while size != announced and (data := await call.watch.upstream(response.chunk(), timeout_s)):
+        while size != announced and (
+            data := await call.watch.upstream(response.chunk(), timeout_s, begun=bool(pieces))
+        ):
             if not pieces:
                 attempt.first_byte = runtime.clock.monotonic()
                 timeout_s = attempt.deployment.idle_timeout_s
             pieces.append(data)
             size += len(data)
             if size > runtime.limits.max_response_bytes:
-                raise UpstreamError(
-                    f"The answer is larger than {runtime.limits.max_response_bytes >> 20} MiB, the most this gateway "
-                    "passes in one piece. Stream it, or ask for less."
-                )
+                raise _too_large(runtime.limits.max_response_bytes)
     except GatewayError:
         attempt.fragments = generated(b"".join(pieces))
         raise
@@ -133,7 +132,7 @@ async def _events(
     timeout_s, write_timeout_s = attempt.deployment.first_byte_timeout_s, runtime.limits.write_timeout_s
     room, ended = room_of(attempt.reserved.demand.output_tokens), False
     while not ended:
-        data = await watch.upstream(chunk(), timeout_s)
+        data = await watch.upstream(chunk(), timeout_s, begun=attempt.first_byte > 0)
         if not attempt.first_byte:
             attempt.first_byte = runtime.clock.monotonic()
             timeout_s = attempt.deployment.idle_timeout_s
@@ -167,7 +166,7 @@ async def _not_streamed(
     """Raise what a document in place of a stream means: mostly it is an error under status 200."""
     pieces, size = [data], len(data)
     while size < runtime.limits.max_response_bytes and (
-        more := await call.watch.upstream(response.chunk(), attempt.deployment.idle_timeout_s)
+        more := await call.watch.upstream(response.chunk(), attempt.deployment.idle_timeout_s, begun=True)
     ):
         pieces.append(more)
         size += len(more)
@@ -189,6 +188,15 @@ def _streams(response: UpstreamResponse, data: bytes) -> bool:
     if "eventstream" in kind:  # AWS: frames, not lines
         return True
     return first in _FIRST_OF_EVENTS
+
+
+def _too_large(most_bytes: int) -> UpstreamError:
+    error = UpstreamError(
+        f"The answer is larger than {most_bytes >> 20} MiB, the most this gateway passes in one piece. Stream it, or ask "
+        "for less."
+    )
+    error.elsewhere = False
+    return error
 
 
 def _useless(attempt: Attempt) -> UpstreamError:

@@ -66,9 +66,9 @@ async def _below(call: Call, grant: Grant, taken: Remaining, runtime: Runtime) -
         raise refused
     try:
         request = replace(grant.request, model=model.slug)
-        lower = authorise(call.endpoint, grant.principal, request, grant.snapshot, now)
+        lower = authorise(call.endpoint, grant.principal, request, grant.snapshot, now, grant.bounds)
         await check_fit(call, lower, runtime)
-        _check_cap(lower)
+        check_cap(lower)
     except GatewayError as error:
         refused.message += f" It would go on with {model.slug}, but cannot: {error.message}"
         raise refused from error
@@ -76,7 +76,7 @@ async def _below(call: Call, grant: Grant, taken: Remaining, runtime: Runtime) -
     return replace(lower, request=grant.request, stepped_down=words)
 
 
-def _check_cap(grant: Grant) -> None:
+def check_cap(grant: Grant) -> None:
     """Refuse an answer that is longer than the model makes; the client's own cap is never changed."""
     asked, most = grant.request.output_cap, grant.model.max_output_tokens
     if asked is not None and most and asked > most:

@@ -9,6 +9,7 @@ from typing import Any
 from gateway import keyformat
 from gateway.journal.frames import JournalError
 from gateway.journal.records import Closed, Opened, Record
+from gateway.routing.policy import RoutePolicy
 from gateway.snapshot import (
     UNSET,
     DeploymentPolicy,
@@ -61,6 +62,7 @@ def model(slug: str, *deployments: DeploymentPolicy, **changes: Any) -> ModelPol
             owned_by="acme",
             deployments=deployments,
             prices=(PRICE,),
+            route=RoutePolicy(retries=0),  # an attempt that fails is looked at on its own
         ),
         **changes,
     )

@@ -156,7 +156,7 @@ def test_the_total_time_is_bounded(start_gateway: StartGateway, upstream: FakeUp
     ) as answer:
         text = answer.read().decode()
     assert time.monotonic() - began < 3
-    assert "upstream_timeout" in text
+    assert "upstream_total_timeout" in text
     assert "[DONE]" not in text
 
 

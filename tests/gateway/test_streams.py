@@ -136,7 +136,7 @@ def test_silence_ends_the_stream_with_an_error(start_gateway: StartGateway, upst
     gateway = start_gateway(deployment={"idle_timeout_s": 0.2})
     upstream.script(Plan(text="alpha beta gamma", hang=2))
     _, events, _ = stream(gateway)
-    assert events[-1]["error"]["code"] == "upstream_timeout"
+    assert events[-1]["error"]["code"] == "upstream_idle_timeout"
     assert gateway.journal.closed[0].status == 504
     until(lambda: upstream.served[0].ended == "gone")
 

@@ -137,7 +137,7 @@ async def test_a_host_that_does_not_answer_is_given_up_in_time_and_was_sent_noth
     async with deaf() as port, client(Names([(V4, ("127.0.0.1", port))])) as upstream, Provider() as provider:
         with pytest.raises(UpstreamError) as caught:
             await upstream.open(provider.ask(host="deaf.test", connect_timeout_s=0.1))
-    assert (caught.value.sent, caught.value.code) == (False, "upstream_unreachable")
+    assert (caught.value.sent, caught.value.code) == (False, "upstream_connect_timeout")
 
 
 async def test_a_name_that_does_not_resolve_harms_nobody_else() -> None:

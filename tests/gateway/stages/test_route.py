@@ -1,30 +1,21 @@
-"""The choice among deployments: by weight, each once, none that is drained."""
-
-import random
-from collections import Counter
+"""Where a model is served: none that is drained, stopped, or of a dialect that is not spoken here."""
 
 from gateway.dialects.profiles import profile_of
 from gateway.endpoints import CHAT
-from gateway.stages.route import candidates
+from gateway.stages.route import ways
 from tests.factories.gateway import deployment, model
 
 
-def test_the_first_choice_follows_the_weights() -> None:
-    places = [deployment("http://x", id=name, weight=weight) for name, weight in (("a", 1), ("b", 3), ("c", 0))]
-    source = random.Random(7)
-    drawn = Counter(candidates(model("m", *places), CHAT, source.random, {})[0].id for _ in range(4000))
-    assert set(drawn) == {"a", "b"}
-    assert 2850 < drawn["b"] < 3150
+def test_every_way_comes_once() -> None:
+    places = [deployment("http://x", id=name) for name in "abc"] + [
+        deployment("http://x", id="d", dialect="other"), deployment("http://x", id="e", weight=0),
+    ]  # fmt: skip
+    assert [place.id for place in ways(model("m", *places), CHAT, {})] == ["a", "b", "c"]
 
 
-def test_every_candidate_comes_once() -> None:
-    places = [deployment("http://x", id=name) for name in "abc"] + [deployment("http://x", id="d", dialect="other")]
-    ids = [place.id for place in candidates(model("m", *places), CHAT, lambda: 0.999999, {})]
-    assert sorted(ids) == ["a", "b", "c"]
-
-
-def test_one_deployment_needs_no_draw() -> None:
-    assert len(candidates(model("m", deployment("http://x")), CHAT, lambda: 1 / 0, {})) == 1
+def test_a_stopped_provider_is_no_way() -> None:
+    places = [deployment("http://x", id="a", provider_id="p1"), deployment("http://x", id="b", provider_id="p2")]
+    assert [place.id for place in ways(model("m", *places), CHAT, {("provider", "p1"): "leak"})] == ["b"]
 
 
 def test_the_cap_is_named_as_the_provider_wants_it() -> None:
