@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from catalog.views import admin_models, credentials, models, prices, providers
+from catalog.views import admin_models, credentials, models, prices, providers, routes
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("models", models.model_list, name="catalog-model-list"),
@@ -24,6 +24,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("manage/<str:model_id>", admin_models.admin_model_edit, name="catalog-admin-model-edit"),
     path("manage/<str:model_id>/teams", admin_models.admin_model_team, name="catalog-admin-model-team"),
     path("manage/<str:model_id>/retire", admin_models.admin_model_retire, name="catalog-admin-model-retire"),
+    path("manage/<str:model_id>/routing", routes.route_edit, name="catalog-route-edit"),
+    path("manage/<str:model_id>/routing/try", routes.route_dry_run, name="catalog-route-try"),
     path("manage/<str:model_id>/prices", prices.price_list, name="catalog-price-list"),
     path("manage/<str:model_id>/prices/add", prices.price_add, name="catalog-price-add"),
 ]

@@ -190,6 +190,7 @@ MODEL_FACTS = {
     "provider_health": "billing.health.provider_health",
     "limits": "billing.standing.limits_of",
 }  # told on a model's page
+CATALOG_DRY_RUN = "gateway.control.dry_run.dry_run"  # where a call would go
 BILLING_LABELS = {"key": "portal.keys.labels.key_labels"}  # kinds that stand above billing: who names them
 BILLING_RATES = "gateway.control.peek.rates_left"  # who knows what is left of rates
 BILLING_SEEN = {"key": "portal.keys.labels.keys_seen_by"}  # which of them somebody may see

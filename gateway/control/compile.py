@@ -18,7 +18,7 @@ from catalog.models import Alias as AliasRow
 from catalog.models import Deployment, Model, ModelGrant, Price, Provider, Route, TeamModel
 from catalog.routes import Names, policy_of, read_route
 from gateway import snapshot as policy
-from gateway.routing.policy import DEFAULT_ROUTE, Alias, RoutePolicy
+from gateway.routing.policy import DATA_CLASSES, DEFAULT_ROUTE, Alias, RoutePolicy
 from gateway.snapshot import UNSET, QuotaPolicy, Snapshot
 from portal.people.models import Revision, Stop, Team
 
@@ -51,6 +51,23 @@ def compile_all() -> Snapshot:
         billing_time_zone=settings.BILLING_TIME_ZONE,
         stops=stops_now(),
         aliases=_aliases(),
+    )
+
+
+def compile_for(models: Iterable[Model], teams: Iterable[Team]) -> Snapshot:
+    """Compile just these models and teams, to look at: no quotas, and no version that the feed knows."""
+    some = Model.objects.filter(pk__in=[model.pk for model in models])
+    found = {model.id: model for model in _models(some)}
+    return Snapshot(
+        version=0,
+        models=found,
+        models_by_slug={model.slug: model for model in found.values()},
+        teams={team.id: team for team in _teams(Team.objects.filter(pk__in=[team.pk for team in teams]))},
+        quotas={},
+        organisation_id=settings.ORGANISATION_ID,
+        portal_url=settings.BASE_URL,
+        billing_time_zone=settings.BILLING_TIME_ZONE,
+        stops=stops_now(),
     )
 
 
@@ -213,9 +230,9 @@ def _deployment(
 
 
 def _data_classes(row: Deployment) -> frozenset[str] | None:
-    """Return what may be sent to a deployment: what it and its provider allow, where they say anything."""
+    """Return what may be sent to a deployment: the less of what it and its provider allow, where they say anything."""
     said = [frozenset(classes) for classes in (row.data_classes, row.provider.data_classes) if classes]
-    return frozenset.intersection(*said) if said else None
+    return min(said, key=lambda classes: max(DATA_CLASSES.index(name) for name in classes)) if said else None
 
 
 def _timeouts(row: Deployment) -> dict[str, float]:
