@@ -12,6 +12,7 @@ from gateway.dialects.canonical import (
     Media,
     Started,
     Stopped,
+    StopReason,
     Text,
     Thinking,
     ToolCall,
@@ -86,9 +87,12 @@ class GeminiReader:
             index = candidate.get("index")
             number = index if isinstance(index, int) else 0
             self._candidates.setdefault(number, _Candidate(number)).take(candidate, found)
-        if not self._candidates and not self._blocked and blocked(chunk):
-            self._blocked = True
-            found.append(Stopped("filtered"))
+        if blocked(chunk) and not self._blocked:
+            self._blocked = True  # even where something of an answer has come by then
+            for one in self._candidates.values():
+                one.stop("filtered", found)
+            if not self._candidates:
+                found.append(Stopped("filtered"))
         if usage is not None and (self._blocked or self._stopped):
             found.append(Used(usage))  # each chunk counts what was made by then: only the last ones say all
 
@@ -115,11 +119,15 @@ class _Candidate:
                 self._call(made, found)
             elif isinstance(made, Media):
                 found.append(Failed({"message": "The model made an image, which cannot be passed on in a stream."}))
-        reason = said(candidate.get("finishReason"))
-        if reason and not self.stopped:
+        if reason := said(candidate.get("finishReason")):
+            self.stop(stop_of(reason, self._called), found)
+
+    def stop(self, why: StopReason, found: list[Event]) -> None:
+        """Add the events of its end, if it has not ended yet."""
+        if not self.stopped:
             self._close(found)
             self.stopped = True
-            found.append(Stopped(stop_of(reason, self._called), choice=self._number))
+            found.append(Stopped(why, choice=self._number))
 
     def _say(self, made: Text | Thinking, logprobs: dict[str, Any] | None, found: list[Event]) -> None:
         if self._open is not type(made):

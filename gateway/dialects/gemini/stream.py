@@ -92,8 +92,8 @@ class GeminiStream:
             number = index if isinstance(index, int) else 0
             self._stopped[number] = bool(candidate.get("finishReason")) or self._stopped.get(number, False)
             self._collect_calls(candidate)
-        if not self._stopped and blocked(chunk):
-            self._stopped[0] = True
+        if blocked(chunk):  # even where something of an answer has come by then
+            self._stopped = dict.fromkeys(self._stopped or {0: False}, True)
         if self._stopped and all(self._stopped.values()):
             self._each = True  # usage may come on its own, after the last word
             self.usage = usage_of(chunk.get("usageMetadata")) or self.usage
