@@ -16,6 +16,7 @@ from gateway.stages.attempts import serve
 from gateway.stages.authenticate import authenticate, recognised
 from gateway.stages.authorise import authorise
 from gateway.stages.cache import cached
+from gateway.stages.count import answer_count
 from gateway.stages.fallback import admit
 from gateway.stages.fit import surely_fits
 from gateway.stages.guard import guard_input
@@ -39,6 +40,9 @@ async def handle(call: Call, runtime: Runtime) -> None:
             return
         service = service_of(call)
         request = service.parse(Members(await _body(call, runtime)), call.target)
+        if service.counted is not None:
+            await answer_count(call, service, request, snapshot, runtime)
+            return
         bounds, now = bounds_of(call.headers), runtime.clock.now()
         if METADATA in call.headers:
             call.metadata = metadata_of(call.headers)

@@ -10,21 +10,21 @@ from gateway.runtime import Runtime
 from gateway.snapshot import Snapshot
 from gateway.stages.authorise import find_model
 from gateway.tokens import encoding_for
-from gateway.types import Call, ParsedRequest, Principal
+from gateway.types import Call, ParsedRequest
 
 COUNTED_CHARACTERS = 2_000_000  # counting takes 0.3 ms per 1,000 tokens
 
 
 async def answer_count(
-    call: Call, principal: Principal, service: Service, request: ParsedRequest, snapshot: Snapshot, runtime: Runtime
+    call: Call, service: Service, request: ParsedRequest, snapshot: Snapshot, runtime: Runtime
 ) -> None:
     """Answer with the tokens of a prompt. Costs nothing, and counts against no quota.
 
     Raises as `find_model` does, and RequestError for a prompt that is too long to be counted.
     """
-    if service.counted is None:
-        raise RuntimeError("a call that is counted has a way to say it")
-    model = find_model(request.model, principal, snapshot, runtime.clock.now())
+    if service.counted is None or call.principal is None:
+        raise RuntimeError("a call that is counted is known, and has a way to say the count")
+    model = find_model(request.model, call.principal, snapshot, runtime.clock.now())
     prompt = service.prompt(request)
     if sum(map(len, prompt.texts)) > COUNTED_CHARACTERS:
         raise RequestError(
