@@ -4,7 +4,7 @@ from typing import Any
 
 from gateway.dialects.anthropic.answer import read_block, stop_of
 from gateway.dialects.anthropic.errors import error_of
-from gateway.dialects.anthropic.usage import merged, usage_of
+from gateway.dialects.anthropic.usage import merged, tells_output, usage_of
 from gateway.dialects.canonical import (
     Begun,
     Delta,
@@ -132,9 +132,12 @@ class MessagesReader:
         return [Ended(ours)]
 
     def _end(self, given: dict[str, Any]) -> list[Event]:
-        self._usage = merged(self._usage, given.get("usage"))
-        usage, delta = usage_of(self._usage), given.get("delta")
-        found: list[Event] = [] if usage is None else [Used(usage)]
+        delta = given.get("delta")
+        found: list[Event] = []
+        if tells_output(given.get("usage")):
+            self._usage = merged(self._usage, given["usage"])
+            usage = usage_of(self._usage)
+            found += [] if usage is None else [Used(usage)]
         if isinstance(delta, dict) and delta.get("stop_reason") and not self._stopped:
             self._stopped = True
             found.append(Stopped(*stop_of(delta)))

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from gateway.dialects.anthropic.errors import error_of
-from gateway.dialects.anthropic.usage import merged, usage_of
+from gateway.dialects.anthropic.usage import merged, tells_output, usage_of
 from gateway.dialects.openai_usage import Collector
 from gateway.dialects.shapes import answered
 from gateway.dialects.sse import EventBuffer, data_of, events
@@ -77,7 +77,7 @@ class MessagesStream:
         """Take the prompt's usage from the start; with the answer's it is whole, and only then it counts as said."""
         if kind == "message_start" and isinstance(given.get("message"), dict):
             self._known = merged({}, given["message"].get("usage"))
-        elif kind == "message_delta":
-            self._known = merged(self._known, given.get("usage"))
+        elif kind == "message_delta" and tells_output(given.get("usage")):
+            self._known = merged(self._known, given["usage"])
             self.usage = usage_of(self._known)
         self.done = self.done or kind == "message_stop"

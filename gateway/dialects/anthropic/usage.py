@@ -30,6 +30,11 @@ def merged(known: dict[str, Any], more: object) -> dict[str, Any]:
     return known | {name: value for name, value in more.items() if value is not None}
 
 
+def tells_output(usage: object) -> bool:
+    """Say whether a usage object tells the output: that of a stream's start holds its first tokens alone."""
+    return isinstance(usage, dict) and usage.get("output_tokens") is not None
+
+
 def written_usage(usage: Usage) -> dict[str, Any]:
     """Write usage as Anthropic does."""
     written: dict[str, Any] = {
