@@ -134,6 +134,8 @@ async def _refusal(call: Call, response: UpstreamResponse, deployment: Deploymen
     except UpstreamError:
         body = b""
     detail = error_detail(body)
+    if status == 400 and b'"API_KEY_INVALID"' in body:  # Google's word for 401
+        return _credential(deployment, status)
     if status == 403 and not content_is_meant(detail):
         if credential_is_meant(detail):
             return _credential(deployment, status)
