@@ -1,11 +1,13 @@
 """What a key may know about itself: the models it can call, and its limits."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
+from gateway.dialects.anthropic import models as anthropic
 from gateway.dialects.gemini.models import described_model, listed_models
 from gateway.endpoints import ENDPOINTS, KEY
 from gateway.headers import JSON, NO_STORE, call_headers
@@ -27,11 +29,26 @@ async def describe(call: Call, principal: Principal, snapshot: Snapshot, runtime
     else:
         listed, described = _SHAPES[call.endpoint.dialect]
         if call.endpoint.kind == "models":
-            answer = listed(callable_models(principal, snapshot, now))
+            answer = listed(_by_every_name(callable_models(principal, snapshot, now), snapshot))
         else:
-            answer = described(find_model(call.target, principal, snapshot, now))
+            answer = described(_under(call.target, find_model(call.target, principal, snapshot, now)))
     headers = [*call_headers(call, runtime), JSON, NO_STORE]
     await call.client.respond(200, headers, msgspec.json.encode(answer))
+
+
+def _by_every_name(models: Sequence[ModelPolicy], snapshot: Snapshot) -> list[ModelPolicy]:
+    """Add each model again under its aliases: some clients call only names of a certain kind."""
+    listed = {model.id: model for model in models}
+    aliased = [
+        _under(alias.slug, listed[alias.model_id])
+        for alias in snapshot.aliases.values()
+        if alias.model_id in listed and alias.slug not in snapshot.models_by_slug
+    ]
+    return sorted([*models, *aliased], key=lambda model: model.slug)
+
+
+def _under(name: str, model: ModelPolicy) -> ModelPolicy:
+    return model if model.slug == name else replace(model, slug=name)
 
 
 def _models(models: Sequence[ModelPolicy]) -> dict[str, Any]:
@@ -119,5 +136,6 @@ _SHAPES: Mapping[
     str, tuple[Callable[[Sequence[ModelPolicy]], dict[str, Any]], Callable[[ModelPolicy], dict[str, Any]]]
 ] = {
     "openai": (_models, _model),
+    "anthropic": (anthropic.listed_models, anthropic.described_model),
     "gemini": (listed_models, described_model),
 }

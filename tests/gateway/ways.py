@@ -22,8 +22,14 @@ def providers(count: int) -> Iterator[list[FakeUpstream]]:
 
 def place(upstream: FakeUpstream, name: str, **changes: Any) -> DeploymentPolicy:
     """Return the deployment `name` at a provider of the same name."""
-    own = {"id": f"dep_{name}", "provider_id": f"prov_{name}", "provider": name, "credential": f"sk-{name}-0123456789"}
-    return make.deployment(upstream.url, **own | changes)
+    own = {
+        "base_url": upstream.url,
+        "id": f"dep_{name}",
+        "provider_id": f"prov_{name}",
+        "provider": name,
+        "credential": f"sk-{name}-0123456789",
+    }
+    return make.deployment(**own | changes)
 
 
 def model(slug: str, *places: DeploymentPolicy, route: dict[str, Any] | None = None, **changes: Any) -> ModelPolicy:
