@@ -6,9 +6,12 @@ and a request reads the reference once.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from gateway.routing.policy import DEFAULT_ROUTE, Alias, RoutePolicy
+
+if TYPE_CHECKING:
+    from gateway.quotas.baskets import Plan
 
 Metric = Literal["requests", "input_tokens", "output_tokens", "total_tokens", "usd", "concurrent"]
 Window = Literal["second", "minute", "hour", "day", "week", "month", "quarter", "total"]
@@ -135,8 +138,7 @@ class QuotaPolicy:
         return self.capacity + sum(e.amount for e in self.extras if e.starts <= now < e.until)
 
 
-Plan = tuple[tuple[QuotaPolicy, ...], tuple[QuotaPolicy, ...]]  # the quotas of a call: rates, money
-Plans = dict[tuple[str, str], tuple["KeyEntry", Plan]]  # what is derived again and again, by (key, model)
+Plans = dict[tuple[str, str], tuple["KeyEntry", "Plan"]]  # what is derived again and again, by (key, model)
 
 
 @dataclass(frozen=True, slots=True)

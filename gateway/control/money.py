@@ -10,12 +10,13 @@ from billing import escrow as ledger
 from gateway.control.database import DatabaseThread
 from gateway.errors import StoreUnavailable
 from gateway.journal.records import Hold
+from gateway.quotas.baskets import Basket
 from gateway.quotas.escrow import Ask, Escrow
 from gateway.quotas.interface import Granted, Remaining
 from gateway.quotas.leases import Leaseholder, LeaseState
 from gateway.quotas.slices import Parts, Slot, Standing, holds_of
 from gateway.quotas.window import bounds_of
-from gateway.snapshot import QuotaPolicy
+from gateway.snapshot import Metric, QuotaPolicy
 
 PEEK_WITHIN_S = 3.0  # a ledger that hangs is a ledger that is away
 
@@ -41,9 +42,9 @@ class LedgerMoney:
         """Say how leases stand, for metrics."""
         return self._holder.state()
 
-    def in_hand(self, asks: Sequence[tuple[QuotaPolicy, int]]) -> Parts | None:
+    def in_hand(self, basket: Basket, amounts: Mapping[Metric, int]) -> Parts | None:
         """See `MoneyStore.in_hand`."""
-        return self._escrow.in_hand(asks, self._now())
+        return self._escrow.in_hand(basket, amounts, self._now())
 
     def book(self, parts: Parts) -> None:
         """See `MoneyStore.book`."""

@@ -6,14 +6,15 @@ long as the slice suffices nobody is asked.
 """
 
 import heapq
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
 from gateway.journal.records import Hold
+from gateway.quotas.baskets import Basket
 from gateway.quotas.slices import Slice, Slot
-from gateway.snapshot import UNSET, QuotaPolicy
+from gateway.snapshot import UNSET, Metric, QuotaPolicy
 
 Bounds = Callable[[QuotaPolicy, float], tuple[int, int]]
 
@@ -40,23 +41,19 @@ class Escrow:
         self._bounds = bounds
         self._lapses = lapses
         self._current: dict[str, Slice] = {}  # by quota
+        self._stamp = object()  # another one once a slice was dropped, or stands for another version of its quota
         self._ends: list[tuple[int, Slot]] = []
         self._round: Iterator[Slice] | None = None
         self.slices: dict[Slot, Slice] = {}
         self.thin: set[Slot] = set()  # soon dry: to be topped up
         self.owed: dict[Slot, int] = {}  # lowered here, and not yet in the store
 
-    def in_hand(self, asks: Sequence[tuple[QuotaPolicy, int]], now: float) -> list[tuple[Slice, int]] | None:
-        """Return the slice that each amount fits into, or None if one does not suffice. An amount of 0 always fits."""
-        parts, current = [], self._current
-        for quota, need in asks:
-            part = current.get(quota.id)
-            if part is None or part.quota is not quota or not part.start <= now < part.until:
-                part = self.slice_of(quota, now)
-            if part.leased - part.reserved < need and need > 0:
-                return None
-            parts.append((part, need))
-        return parts
+    def in_hand(self, basket: Basket, amounts: Mapping[Metric, int], now: float) -> list[tuple[Slice, int]] | None:
+        """Return the slice that each amount fits into, or None if one does not suffice. Takes nothing."""
+        if basket.stamp is not self._stamp or not basket.since <= now < basket.until:
+            self._fill(basket, now)
+        parts = list(zip(basket.slices, map(amounts.__getitem__, basket.metrics), strict=True))
+        return parts if suffice(parts) else None
 
     def book(self, parts: Iterable[tuple[Slice, int]]) -> None:
         """Take amounts that are `in_hand`, before anything else happens on the loop."""
@@ -68,10 +65,11 @@ class Escrow:
                 self.thin.add(part.slot)
 
     def take(self, asks: Sequence[tuple[QuotaPolicy, int]], now: float) -> list[tuple[Slice, int]] | None:
-        """Take each amount, or nothing at all (None)."""
-        parts = self.in_hand(asks, now)
-        if parts is not None:
-            self.book(parts)
+        """Take each amount, or nothing at all (None). An amount of 0 always fits."""
+        parts = [(self._slice_now(quota, now), need) for quota, need in asks]
+        if not suffice(parts):
+            return None
+        self.book(parts)
         return parts
 
     def free(self, slot: Slot, amount: int) -> Slice | None:
@@ -103,9 +101,23 @@ class Escrow:
         if capacity < part.capacity:
             self.lower([part])
         edges = (edge for extra in quota.extras for edge in (extra.starts, extra.until) if edge > now)
+        if part.quota is not quota:
+            self._stamp = object()
         part.quota, part.capacity, part.until = quota, capacity, min((end, *edges))
         self._current[quota.id] = part
         return part
+
+    def _slice_now(self, quota: QuotaPolicy, now: float) -> Slice:
+        part = self._current.get(quota.id)
+        if part is None or part.quota is not quota or not part.start <= now < part.until:
+            part = self.slice_of(quota, now)
+        return part
+
+    def _fill(self, basket: Basket, now: float) -> None:
+        basket.slices = [self._slice_now(quota, now) for quota in basket.quotas]
+        basket.since = max([float(part.start) for part in basket.slices], default=0.0)
+        basket.until = min([part.until for part in basket.slices], default=float(UNSET))
+        basket.stamp = self._stamp
 
     def lower(self, parts: Iterable[Slice], keep: int = 0) -> None:
         """Let go of what is free beyond `keep`: here first, in the store second (`owed`)."""
@@ -158,8 +170,17 @@ class Escrow:
 
     def _drop(self, part: Slice) -> None:
         del self.slices[part.slot]
+        self._stamp = object()
         if self._current.get(part.quota.id) is part:
             del self._current[part.quota.id]
+
+
+def suffice(parts: Iterable[tuple[Slice, int]]) -> bool:
+    """Say whether each slice has that much free."""
+    for part, need in parts:  # noqa: SIM110 - a loop is twice as fast, and every call comes here
+        if part.leased - part.reserved < need and need > 0:
+            return False
+    return True
 
 
 @dataclass(slots=True)

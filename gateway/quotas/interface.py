@@ -1,14 +1,15 @@
 """The seam between the pipeline and where quotas are kept: reserve, then settle."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from gateway.journal.records import Hold
-from gateway.snapshot import QuotaPolicy
+from gateway.snapshot import Metric, QuotaPolicy
 
 if TYPE_CHECKING:
+    from gateway.quotas.baskets import Basket
     from gateway.quotas.slices import Parts, Slice
 
 
@@ -42,8 +43,8 @@ class Remaining(msgspec.Struct):
 class MoneyStore(Protocol):
     """The authoritative store of money. Raises `gateway.errors.StoreUnavailable` when it cannot be asked (money fails closed)."""
 
-    def in_hand(self, asks: Sequence[tuple[QuotaPolicy, int]]) -> "Parts | None":
-        """Return where each amount (nano-USD) can be taken at once; None: `take` has to be awaited. Takes nothing."""
+    def in_hand(self, basket: "Basket", amounts: Mapping[Metric, int]) -> "Parts | None":
+        """Return where what is asked of each metric (nano-USD) can be taken at once; None: `take` has to be awaited. Takes nothing."""
         ...
 
     def book(self, parts: "Parts") -> None:
@@ -79,8 +80,8 @@ class RateStore(Protocol):
     Neither taking nor giving back suspends while the slices in hand suffice.
     """
 
-    def in_hand(self, asks: Sequence[tuple[QuotaPolicy, int]], now: float) -> "Parts | None":
-        """Return where each amount can be taken at once; None: `take` has to be awaited. Takes nothing."""
+    def in_hand(self, basket: "Basket", amounts: Mapping[Metric, int], now: float) -> "Parts | None":
+        """Return where what is asked of each metric can be taken at once; None: `take` has to be awaited. Takes nothing."""
         ...
 
     def book(self, parts: "Parts") -> None:

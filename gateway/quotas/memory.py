@@ -2,14 +2,15 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from gateway.journal.records import Hold
+from gateway.quotas.baskets import Basket
 from gateway.quotas.escrow import Escrow
 from gateway.quotas.interface import Granted, Remaining
 from gateway.quotas.slices import Parts, Slice, holds_of
 from gateway.quotas.window import bounds_of
-from gateway.snapshot import QuotaPolicy
+from gateway.snapshot import Metric, QuotaPolicy
 
 
 class SoleEscrow(Escrow):
@@ -43,9 +44,9 @@ class MemoryMoneyStore:
         self._escrow = SoleEscrow(lambda quota, now: bounds_of(quota, now, time_zone), lapses=False)
         self._spent: Counter[str] = Counter()  # nano-USD by quota
 
-    def in_hand(self, asks: Sequence[tuple[QuotaPolicy, int]]) -> Parts | None:
+    def in_hand(self, basket: Basket, amounts: Mapping[Metric, int]) -> Parts | None:
         """See `MoneyStore.in_hand`."""
-        return self._escrow.in_hand(asks, self._clock())
+        return self._escrow.in_hand(basket, amounts, self._clock())
 
     def book(self, parts: Parts) -> None:
         """See `MoneyStore.book`."""

@@ -4,11 +4,12 @@ from collections.abc import Collection
 
 from gateway.errors import BudgetError, GatewayError, RateError
 from gateway.money import settle
+from gateway.quotas.baskets import Plan
 from gateway.quotas.interface import Demand, Granted, Remaining, Reservation
 from gateway.quotas.refusals import budget_words, rate_words, retry_after_s
 from gateway.quotas.slices import holds_of, windows_of
 from gateway.runtime import Runtime
-from gateway.snapshot import Plan, Price, QuotaPolicy, Snapshot
+from gateway.snapshot import Metric, Price, QuotaPolicy, Snapshot
 from gateway.types import Grant, Principal, Reserved
 
 UNKNOWN_CONTEXT = 2_000_000  # tokens; the bound of what is not visible when a model's context window is not known
@@ -24,9 +25,9 @@ def reserve_at_once(grant: Grant, has_output: bool, cap: int, runtime: Runtime) 
     So nearly every call waits for nobody here, and nothing comes between the look and the taking.
     """
     demand = demand_of(grant, has_output, cap)
-    rate_asks, money_asks = asks_of(plan_of(grant.principal, grant.snapshot, grant.model.id), demand)
-    rates = runtime.rates.in_hand(rate_asks, runtime.clock.now())
-    money = None if rates is None else runtime.money.in_hand(money_asks)
+    plan, amounts = plan_of(grant.principal, grant.snapshot, grant.model.id), _amounts(demand)
+    rates = runtime.rates.in_hand(plan.rates, amounts, runtime.clock.now())
+    money = None if rates is None else runtime.money.in_hand(plan.money, amounts)
     if rates is None or money is None:
         return None
     runtime.rates.book(rates)
@@ -122,8 +123,7 @@ def plan_of(principal: Principal, snapshot: Snapshot, model_id: str) -> Plan:
     kept = plans.get((entry.key_id, model_id))
     if kept is not None and kept[0] is entry:
         return kept[1]
-    quotas = quotas_of(principal, snapshot, model_id)
-    plan = tuple(q for q in quotas if q.metric != "usd"), tuple(q for q in quotas if q.metric == "usd")
+    plan = Plan(quotas_of(principal, snapshot, model_id))
     if len(plans) >= MAX_PLANS:
         plans.clear()
     plans[entry.key_id, model_id] = entry, plan
@@ -132,18 +132,19 @@ def plan_of(principal: Principal, snapshot: Snapshot, model_id: str) -> Plan:
 
 def asks_of(plan: Plan, demand: Demand) -> tuple[Asks, Asks]:
     """Return what is asked of rates and of money."""
-    rates, money = plan
     amounts = _amounts(demand)
-    return [(quota, amounts[quota.metric]) for quota in rates], [(quota, demand.nano_usd) for quota in money]
+    rates, money = ([(quota, amounts[quota.metric]) for quota in basket.quotas] for basket in (plan.rates, plan.money))
+    return rates, money
 
 
-def _amounts(demand: Demand) -> dict[str, int]:
+def _amounts(demand: Demand) -> dict[Metric, int]:
     return {
         "requests": demand.requests,
         "input_tokens": demand.input_tokens,
         "output_tokens": demand.output_tokens,
         "total_tokens": demand.input_tokens + demand.output_tokens,
         "concurrent": 1,
+        "usd": demand.nano_usd,
     }
 
 

@@ -8,10 +8,10 @@ from gateway.dialects.lanes import Stream
 from gateway.dialects.openai_usage import text_of
 from gateway.errors import GatewayError
 from gateway.journal.records import Hold
+from gateway.quotas.baskets import Plan
 from gateway.quotas.interface import Demand, Remaining, Reservation
 from gateway.quotas.slices import windows_of
 from gateway.runtime import Runtime
-from gateway.snapshot import Plan
 from gateway.stages.limit import asks_of, plan_of, refusal, take
 from gateway.stages.meter import cost
 from gateway.tokens import encoding_for
@@ -72,10 +72,11 @@ async def _top_up(grant: Grant, attempt: Attempt, made: int, runtime: Runtime) -
 
 def _growing(grant: Grant, reservation: Reservation) -> Plan:
     held = {hold.quota_id for hold in reservation.holds} | {part.quota.id for part, _ in reservation.rates}
-    rates, money = plan_of(grant.principal, grant.snapshot, grant.model.id)
-    return (
-        tuple(quota for quota in rates if quota.id in held and quota.metric in GROWING),
-        tuple(quota for quota in money if quota.id in held),
+    plan = plan_of(grant.principal, grant.snapshot, grant.model.id)
+    return Plan(
+        quota
+        for quota in (*plan.rates.quotas, *plan.money.quotas)
+        if quota.id in held and (quota.metric in GROWING or quota.metric == "usd")
     )
 
 

@@ -1,12 +1,13 @@
 """Rates and concurrency of one process that is alone: it holds all there is, and asks nobody."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from gateway.quotas.baskets import Basket
 from gateway.quotas.interface import Remaining
 from gateway.quotas.memory import SoleEscrow
 from gateway.quotas.slices import Parts, Slice
 from gateway.quotas.window import rate_bounds
-from gateway.snapshot import QuotaPolicy
+from gateway.snapshot import Metric, QuotaPolicy
 
 
 class MemoryRateStore:
@@ -18,9 +19,9 @@ class MemoryRateStore:
     def __init__(self) -> None:
         self._escrow = SoleEscrow(rate_bounds, lapses=True)
 
-    def in_hand(self, asks: Sequence[tuple[QuotaPolicy, int]], now: float) -> Parts | None:
+    def in_hand(self, basket: Basket, amounts: Mapping[Metric, int], now: float) -> Parts | None:
         """See `RateStore.in_hand`."""
-        return self._escrow.in_hand(asks, now)
+        return self._escrow.in_hand(basket, amounts, now)
 
     def book(self, parts: Parts) -> None:
         """See `RateStore.book`."""

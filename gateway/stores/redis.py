@@ -1,13 +1,14 @@
 """Rates and concurrency shared by all gateway processes: slices of each window are leased from Redis."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from gateway.quotas.baskets import Basket
 from gateway.quotas.escrow import Escrow
 from gateway.quotas.interface import Remaining
 from gateway.quotas.leases import Leaseholder, LeaseState
 from gateway.quotas.slices import Parts, Slice
 from gateway.quotas.window import rate_bounds
-from gateway.snapshot import QuotaPolicy
+from gateway.snapshot import Metric, QuotaPolicy
 from gateway.stores.redis_leases import RedisLeases, share_of
 
 TIMEOUT_S = 0.2  # the most that an outage adds to a call, and only until the breaker is open
@@ -39,9 +40,9 @@ class RedisRateStore:
         """Say how leases stand, for metrics."""
         return self._holder.state()
 
-    def in_hand(self, asks: Sequence[tuple[QuotaPolicy, int]], now: float) -> Parts | None:
+    def in_hand(self, basket: Basket, amounts: Mapping[Metric, int], now: float) -> Parts | None:
         """See `RateStore.in_hand`."""
-        return self._escrow.in_hand(asks, now)
+        return self._escrow.in_hand(basket, amounts, now)
 
     def book(self, parts: Parts) -> None:
         """See `RateStore.book`."""

@@ -133,7 +133,7 @@ def test_money_that_cannot_be_asked_is_503_and_nothing_is_held(start_gateway: St
     async def away(asks: object) -> None:
         raise StoreUnavailable("the ledger of budgets")
 
-    gateway.money.in_hand = lambda asks: None  # type: ignore[method-assign]
+    gateway.money.in_hand = lambda basket, amounts: None  # type: ignore[method-assign]
     gateway.money.take = away  # type: ignore[method-assign, assignment]
     answer = gateway.chat()
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "store_unavailable")

@@ -7,13 +7,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
+from gateway.quotas.baskets import Basket
 from gateway.quotas.escrow import SLICE_OF_REMAINDER, Account, Ask, Escrow, decide
-from gateway.quotas.slices import Slot, Standing
+from gateway.quotas.slices import Slice, Slot, Standing
 from gateway.snapshot import QuotaExtra, QuotaPolicy
 from tests.gateway.stores.quotas import NOW, quota
 
 MINUTE = 60
-WIDE, TIGHT = quota("wide", "usd", 1_000), quota("tight", "usd", 100)
+WIDE, TIGHT = quota("wide", "usd", 1_000), quota("tight", "total_tokens", 100)
 
 
 def bounds(of: QuotaPolicy, now: float) -> tuple[int, int]:
@@ -46,6 +47,44 @@ def test_all_or_none() -> None:
     lease(escrow, TIGHT, NOW, 5)
     assert escrow.take([(WIDE, 6), (TIGHT, 6)], NOW) is None
     assert escrow.take([(WIDE, 10), (TIGHT, 5)], NOW) is not None
+
+
+def test_a_basket_serves_what_its_quotas_would() -> None:
+    escrow, basket = Escrow(bounds, lapses=False), Basket([WIDE, TIGHT])
+    lease(escrow, WIDE, NOW, 10)
+    lease(escrow, TIGHT, NOW, 5)
+    assert escrow.in_hand(basket, {"usd": 6, "total_tokens": 6}, NOW) is None
+    assert escrow.in_hand(basket, {"usd": 0, "total_tokens": 0}, NOW + 60) is not None, "nothing always fits"
+    parts = escrow.in_hand(basket, {"usd": 6, "total_tokens": 5}, NOW)
+    assert parts is not None
+    assert [(part.quota.id, part.start, part.reserved, need) for part, need in parts] == [
+        ("wide", 1_800_000_000, 0, 6),
+        ("tight", 1_800_000_000, 0, 5),
+    ], "it only looks"
+    escrow.book(parts)
+    assert escrow.in_hand(basket, {"usd": 1, "total_tokens": 1}, NOW) is None
+    assert escrow.in_hand(basket, {"usd": 4, "total_tokens": 0}, NOW) is not None
+    assert escrow.in_hand(basket, {"usd": 4, "total_tokens": 0}, NOW + 60) is None, "that window is empty"
+
+
+def test_a_basket_lets_go_of_a_slice_that_was_dropped() -> None:
+    escrow, basket = Escrow(bounds, lapses=False), Basket([WIDE])
+    [(dropped, _)] = escrow.in_hand(basket, {"usd": 0}, NOW) or []
+    escrow.tidy(40.0, 30.0)
+    assert not escrow.slices
+    [(part, _)] = escrow.in_hand(basket, {"usd": 0}, NOW) or []
+    assert part is not dropped
+    assert escrow.slices == {part.slot: part}
+
+
+def test_a_basket_holds_to_its_version_of_a_quota() -> None:
+    """A call under way may still take by the old version; the next one by the new is not to find that one's capacity."""
+    escrow, lowered = Escrow(bounds, lapses=False), replace(WIDE, capacity=500)
+    basket = Basket([lowered])
+    escrow.in_hand(basket, {"usd": 0}, NOW)
+    escrow.take([(WIDE, 0)], NOW)
+    [(part, _)] = escrow.in_hand(basket, {"usd": 0}, NOW) or []
+    assert (part.quota, part.capacity) == (lowered, 500)
 
 
 def test_a_new_window_is_another_slice_and_what_comes_back_late_is_the_old_ones() -> None:
@@ -171,6 +210,7 @@ class Process:
     """A gateway process: its escrow, and the calls that hold something of it."""
 
     escrow: Escrow = field(default_factory=lambda: Escrow(bounds, lapses=False))
+    baskets: dict[tuple[int, ...], Basket] = field(default_factory=dict)
     unsettled: Counter[Slot] = field(default_factory=Counter)
 
 
@@ -235,7 +275,7 @@ class Books(RuleBasedStateMachine):
     def take(self, who: int, wide: int, tight: int | None) -> object:
         asks = [(self.quotas["wide"], wide)] + ([(self.quotas["tight"], tight)] if tight else [])
         escrow = self.processes[who].escrow
-        taken = escrow.take(asks, self.now)
+        taken = self.at_once(who, asks)
         if taken is None and self.grant(who, self.short(who, asks)) is not None:
             for other, process in enumerate(self.processes):  # it is wanted now: whatever is free goes back
                 process.escrow.lower(process.escrow.wanted(tuple(process.escrow.slices)))
@@ -248,6 +288,16 @@ class Books(RuleBasedStateMachine):
         assert taken is not None, "granted, and yet not in hand"
         assert [(part.quota.id, amount) for part, amount in taken] == [(of.id, need) for of, need in asks]
         return Held(self.processes[who], tuple((part.slot, amount) for part, amount in taken))
+
+    def at_once(self, who: int, asks: list[tuple[QuotaPolicy, int]]) -> list[tuple[Slice, int]] | None:
+        """Take as nearly every call does: by the basket of its quotas."""
+        process = self.processes[who]
+        key = tuple(id(of) for of, _ in asks)  # a basket keeps its quotas, so these stay theirs
+        basket = process.baskets.setdefault(key, Basket(of for of, _ in asks))
+        parts = process.escrow.in_hand(basket, {of.metric: need for of, need in asks}, self.now)
+        if parts is not None:
+            process.escrow.book(parts)
+        return parts
 
     def fits(self, asks: list[tuple[QuotaPolicy, int]]) -> bool:
         """Say whether everything promised and spent leaves room, wherever it lies."""
