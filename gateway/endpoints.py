@@ -33,6 +33,8 @@ MESSAGES = Endpoint("messages", "POST", "/v1/messages", "anthropic", "messages",
 COUNT_MESSAGES = Endpoint(
     "messages.count_tokens", "POST", "/v1/messages/count_tokens", "anthropic", "count_tokens", "chat"
 )
+ANTHROPIC_MODELS = Endpoint("anthropic.models.list", "GET", "/v1/models", "anthropic", "models")
+ANTHROPIC_MODEL = Endpoint("anthropic.models.get", "GET", "/v1/models/{id}", "anthropic", "model")
 MODELS = Endpoint("models.list", "GET", "/v1/models", "openai", "models")
 MODEL = Endpoint("models.get", "GET", "/v1/models/{id}", "openai", "model")
 KEY = Endpoint("key.get", "GET", "/v1/key", "openai", "key")
@@ -54,7 +56,7 @@ CONVERSE_STREAM = Endpoint(
 )
 
 ENDPOINTS = (
-    CHAT, EMBEDDINGS, MODELS, MODEL, KEY, MESSAGES,
+    CHAT, EMBEDDINGS, MODELS, MODEL, KEY, MESSAGES, COUNT_MESSAGES,
     GENERATE, STREAM, COUNT, EMBED, BATCH_EMBED, GEMINI_MODELS, GEMINI_MODEL,
     CONVERSE, CONVERSE_STREAM,
 )  # fmt: skip
@@ -130,8 +132,8 @@ def dialect_of(path: str, headers: Mapping[bytes, bytes]) -> Dialect:
 def resolve(method: str, path: str, headers: Mapping[bytes, bytes], query: bytes = b"") -> tuple[Endpoint, str]:
     """Return the endpoint, and the rest of the path where it has one. HEAD is answered as GET, OPTIONS everywhere.
 
-    Two paths mean different things to different clients: Google's read the list of models in their own shape, and get a
-    stream as one JSON array unless they ask for events (`alt=sse`).
+    Some paths mean different things to different clients: Google's and Anthropic's read models in their own shape, and
+    Google's get a stream as one JSON array unless they ask for events (`alt=sse`).
     Raises RouteError: 405 when only the method is wrong, else 404 that names what is served.
     """
     endpoint, target = _BY_PATH.get(path), ""
@@ -141,6 +143,8 @@ def resolve(method: str, path: str, headers: Mapping[bytes, bytes], query: bytes
         endpoint = STREAM_ARRAY
     elif (endpoint is MODELS or endpoint is MODEL) and any(name in headers for name in _OF_GOOGLE):
         endpoint = GEMINI_MODELS if endpoint is MODELS else GEMINI_MODEL
+    elif (endpoint is MODELS or endpoint is MODEL) and b"anthropic-version" in headers:
+        endpoint = ANTHROPIC_MODELS if endpoint is MODELS else ANTHROPIC_MODEL
     if endpoint is None:
         raise RouteError(_unknown(method, path))
     if method not in allowed(endpoint):

@@ -40,8 +40,7 @@ async def handle(call: Call, runtime: Runtime) -> None:
             return
         service = service_of(call)
         request = service.parse(Members(await _body(call, runtime)), call.target)
-        if service.counted is not None:
-            await answer_count(call, service, request, snapshot, runtime)
+        if service.counted is not None and await answer_count(call, service, request, snapshot, runtime):
             return
         bounds, now = bounds_of(call.headers), runtime.clock.now()
         if METADATA in call.headers:

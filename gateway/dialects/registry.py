@@ -11,7 +11,8 @@ from functools import lru_cache
 from gateway.dialects import azure, embeddings, openai_chat
 from gateway.dialects.anthropic import parse as messages
 from gateway.dialects.anthropic.formats import MessagesClient, MessagesProvider
-from gateway.dialects.anthropic.lane import MessagesLane
+from gateway.dialects.anthropic.lane import CountLane, MessagesLane
+from gateway.dialects.anthropic.prompt import counted as counted_messages
 from gateway.dialects.anthropic.prompt import prompt as messages_prompt
 from gateway.dialects.bedrock import parse as converse
 from gateway.dialects.bedrock.client import ConverseClient
@@ -78,6 +79,9 @@ SERVICES: dict[Kind, Service] = {
         messages_prompt,
         failed=lambda body: b"event: error\ndata: " + body + b"\n\n",
     ),
+    ("anthropic", "count_tokens"): Service(
+        lambda members, _: messages.parse_count(members), messages_prompt, has_output=False, counted=counted_messages
+    ),
     ("gemini", "generate"): Service(gemini.parse, gemini.prompt),
     ("gemini", "stream"): Service(gemini.parse_stream, gemini.prompt),
     ("gemini", "stream_array"): Service(
@@ -131,7 +135,11 @@ PROVIDERS: dict[str, ProviderDialect] = {
         auth="api-key",
         defaults=azure.DEFAULTS,
     ),
-    "anthropic": ProviderDialect({("anthropic", "messages"): MessagesLane()}, MessagesProvider(), auth="x-api-key"),
+    "anthropic": ProviderDialect(
+        {("anthropic", "messages"): MessagesLane(), ("anthropic", "count_tokens"): CountLane()},
+        MessagesProvider(),
+        auth="x-api-key",
+    ),
     "gemini": ProviderDialect(_GEMINI_LANES, GeminiProvider(), auth="x-goog-api-key"),
     "vertex": ProviderDialect(_GEMINI_LANES, GeminiProvider(), auth="gcp"),
     "bedrock": ProviderDialect(

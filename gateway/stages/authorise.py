@@ -1,6 +1,7 @@
 """Stage 2: may this principal call this model here, now? Yields a grant, or a refusal with its reason."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from urllib.parse import quote
 
 from gateway.endpoints import ENDPOINTS, Endpoint
@@ -39,6 +40,8 @@ def authorise(
     allowed = found if bounds is UNBOUND else [place for place in found if bounds.permit(place, model)]
     if not allowed:
         raise _out_of_bounds(model, found, bounds, principal)
+    if endpoint.kind == "count_tokens":  # a provider that counts a prompt itself does so for nothing
+        return Grant(snapshot, principal, model, _for_nothing(price), request, places=allowed, bounds=bounds)
     own = {place.id: own for place in allowed if place.prices and (own := in_force(place.prices, now)) is not None}
     return Grant(snapshot, principal, model, price, request, places=allowed, bounds=bounds, own_prices=own)
 
@@ -125,6 +128,10 @@ def in_force(prices: Iterable[Price], now: float) -> Price | None:
     if found is None or found.free or found.input or found.output or found.request:
         return found
     return None
+
+
+def _for_nothing(price: Price) -> Price:
+    return replace(price, input=0, output=0, cached_input=None, cache_write=None, request=0, free=True)
 
 
 def retired(model: ModelPolicy, now: float) -> bool:

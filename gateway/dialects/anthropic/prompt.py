@@ -29,9 +29,9 @@ def prompt(request: ParsedRequest) -> Countable:
     return Countable(tuple(found.texts), found.overhead + REPLY_TOKENS, found.complete)
 
 
-def nothing(request: ParsedRequest) -> Countable:
-    """Return the prompt of a request that the provider does not answer with a model: none."""
-    return Countable((), 0, True)
+def counted(tokens: int) -> bytes:
+    """Write the answer to a request to count."""
+    return msgspec.json.encode({"input_tokens": tokens})
 
 
 class _Found:
