@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from catalog.views import admin_models, credentials, models, prices, providers, routes
+from catalog.views import admin_models, aliases, credentials, models, prices, providers, routes
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("models", models.model_list, name="catalog-model-list"),
@@ -19,6 +19,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
         credentials.credential_confirm,
         name="catalog-credential-confirm",
     ),
+    path("aliases", aliases.alias_list, name="catalog-alias-list"),
+    path("aliases/add", aliases.alias_add, name="catalog-alias-add"),
+    path("aliases/<str:alias_id>", aliases.alias_edit, name="catalog-alias-edit"),
+    path("aliases/<str:alias_id>/remove", aliases.alias_remove, name="catalog-alias-remove"),
     path("manage", admin_models.admin_model_list, name="catalog-admin-model-list"),
     path("manage/add", admin_models.admin_model_add, name="catalog-admin-model-add"),
     path("manage/<str:model_id>", admin_models.admin_model_edit, name="catalog-admin-model-edit"),

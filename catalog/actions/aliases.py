@@ -49,9 +49,10 @@ def remove_alias(*, actor: Actor, alias: Alias) -> None:
     """Take an alias away: calls by that name are refused from now on. Needs catalog.manage."""
     demand(actor, "catalog.manage")
     with recorded(actor, "alias:remove", alias) as trail:
-        trail.before = {"model": alias.model.slug}
-        trail.changed("alias", alias.pk)
-        alias_id = alias.pk
-        if not Alias.objects.filter(pk=alias.pk).delete()[0]:
+        standing = Alias.objects.select_for_update(of=("self",)).select_related("model").filter(pk=alias.pk).first()
+        if standing is None:
             trail.skip()
-        alias.pk = alias_id  # the audit row names what is gone
+            return
+        trail.before = {"model": standing.model.slug}
+        trail.changed("alias", alias.pk)
+        standing.delete()

@@ -7,7 +7,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from catalog.actions.deployments import MAX_WEIGHT, Place
+from catalog.actions.deployments import MAX_TIMEOUT_S, MAX_WEIGHT, Place
 from catalog.actions.models import MAX_TOKENS
 from catalog.forms.filters import CAPABILITY_WORDS
 from catalog.models import Deployment, Model, Provider
@@ -74,6 +74,17 @@ class ModelForm(forms.Form):
         return day
 
 
+PLAIN = ("provider", "upstream_model", "weight", "enabled")
+
+
+class SecondsField(forms.IntegerField):
+    """A time limit; empty is the gateway's own."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        words = "In seconds; empty: as usual."
+        super().__init__(min_value=1, max_value=MAX_TIMEOUT_S, required=False, help_text=words, **kwargs)
+
+
 class DeploymentForm(forms.Form):
     """One place where a model is served; an empty name takes it away."""
 
@@ -81,6 +92,28 @@ class DeploymentForm(forms.Form):
     upstream_model = forms.CharField(label="Its name there", required=False, max_length=200)
     weight = forms.IntegerField(min_value=0, max_value=MAX_WEIGHT, required=False, initial=1)
     enabled = forms.BooleanField(label="In use", required=False, initial=True)
+    region = forms.CharField(required=False, max_length=64, help_text="Where it differs from the provider's.")
+    data_classes = forms.MultipleChoiceField(
+        label="Data it may be sent", required=False, choices=[(name, name.capitalize()) for name in DATA_CLASSES],
+        widget=forms.CheckboxSelectMultiple, help_text="None ticked: as for the provider and the model.",
+    )  # fmt: skip
+    connect_timeout_s = SecondsField(label="Connect within")
+    first_byte_timeout_s = SecondsField(label="First byte within")
+    idle_timeout_s = SecondsField(label="Silence of a stream")
+    total_timeout_s = SecondsField(label="Whole answer within")
+
+    @property
+    def plain(self) -> list[forms.BoundField]:
+        """What every place says; the rest is `special`."""
+        return [self[name] for name in PLAIN]
+
+    @property
+    def special(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.fields if name not in PLAIN]
+
+    @property
+    def is_special(self) -> bool:
+        return any(field.value() or field.errors for field in self.special)
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = self.cleaned_data
@@ -95,19 +128,13 @@ DeploymentFormSet = forms.formset_factory(DeploymentForm, extra=2, max_num=50, v
 def wanted_rows(places: "forms.BaseFormSet[DeploymentForm]") -> list[Place]:
     """Return the filled rows of a valid form as `set_deployments` takes them."""
     filled = [form.cleaned_data for form in places.forms if form.cleaned_data.get("provider")]
-    return [
-        Place(row["provider"], row["upstream_model"], 1 if row["weight"] is None else row["weight"], row["enabled"])
-        for row in filled
-    ]
+    return [Place(**row | {"weight": 1 if row["weight"] is None else row["weight"]}) for row in filled]
 
 
 def first_rows(model: Model | None) -> list[dict[str, Any]]:
-    """Return the rows that a model has now, as first values of the form."""
-    rows = (
-        Deployment.objects.filter(model=model).select_related("provider").order_by("provider__name", "upstream_model")
-    )
-    names = ("provider", "upstream_model", "weight", "enabled")
-    return [{name: getattr(row, name) for name in names} for row in rows] if model else []
+    """Return the rows that a model has now, in order, as first values of the form."""
+    rows = Deployment.objects.filter(model=model).select_related("provider").order_by("position", "pk")
+    return [{name: getattr(row, name) for name in Place._fields} for row in rows] if model else []
 
 
 class UsdField(forms.CharField):
@@ -148,6 +175,15 @@ class PriceForm(forms.Form):
     source = forms.CharField(
         required=False, max_length=200, label="Where the price is from", help_text="Such as a contract or a page."
     )
+    deployment = forms.ModelChoiceField(
+        Deployment.objects.none(), required=False, label="Where it costs that", empty_label="Everywhere",
+        help_text="A price of one deployment goes before that of the model.",
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, model: Model, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices: Any = self.fields["deployment"]
+        choices.queryset = Deployment.objects.filter(model=model).select_related("provider").order_by("position", "pk")
 
     def wanted(self) -> dict[str, Any]:
         """Return what `set_price` takes."""

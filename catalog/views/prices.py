@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 from catalog.actions.prices import set_price
 from catalog.forms.models import PriceForm
 from catalog.forms.posting import posted, show_refusal
-from catalog.models import Model, Price
+from catalog.models import Deployment, Model, Price
 from portal.people.access import requires
 from portal.people.audit import actor_of
 
@@ -23,15 +23,19 @@ def price_list(request: HttpRequest, model_id: str) -> HttpResponse:
     model = get_object_or_404(Model, pk=model_id)
     page = Paginator(Price.objects.filter(model=model), PER_PAGE).get_page(request.GET.get("page"))
     now = timezone.now()
-    in_force = Price.objects.filter(model=model).in_force(now).first()
-    return render(request, "catalog/price_list.html", {"model": model, "page": page, "in_force": in_force, "now": now})
+    places = {place.pk: str(place) for place in Deployment.objects.filter(model=model).select_related("provider")}
+    prices = Price.objects.filter(model=model)
+    in_force = {at: price.pk for at in ("", *places) if (price := prices.in_force(now, at).first())}
+    rows = [(one, places.get(one.deployment_id, "a former deployment") if one.deployment_id else "") for one in page]
+    context = {"model": model, "page": page, "rows": rows, "in_force": in_force, "now": now}
+    return render(request, "catalog/price_list.html", context | {"current": set(in_force.values())})
 
 
 @requires("catalog.manage")
 @require_http_methods(["GET", "POST"])
 def price_add(request: HttpRequest, model_id: str) -> HttpResponse:
     model = get_object_or_404(Model, pk=model_id)
-    form = PriceForm(posted(request))
+    form = PriceForm(posted(request), model=model)
     if form.is_valid():
         begins = form.cleaned_data["effective_from"]
         if begins and begins < timezone.now():

@@ -61,6 +61,13 @@ GROUPS: Final = (
                 unless=("people.view",),
             ),
             Entry(
+                "Aliases",
+                "catalog-alias-list",
+                "switch-horizontal",
+                ("catalog.manage",),
+                about="Names that lead to models, wherever they point today.",
+            ),
+            Entry(
                 "Kill switch",
                 "home-stop-list",
                 "player-stop",

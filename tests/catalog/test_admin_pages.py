@@ -223,3 +223,69 @@ def test_nobody_else_manages_the_catalogue(role: Role) -> None:
         for answer in (other.get(reverse(name, args=args)), other.post(reverse(name, args=args), PROVIDER)):
             assert answer.status_code == 403
     assert Model.objects.get().stage == "approved"
+
+
+def test_a_deployment_says_its_region_data_and_time_limits(client: Client) -> None:
+    model = ServedModelFactory()
+    place = model.deployments.get()
+    rows = {
+        "at-TOTAL_FORMS": "1", "at-INITIAL_FORMS": "0", "at-0-provider": place.provider_id, "at-0-upstream_model": "upstream-model",
+        "at-0-weight": "1", "at-0-enabled": "on",
+    }  # fmt: skip
+    said = {
+        "at-0-region": "us",
+        "at-0-data_classes": ["public"],
+        "at-0-connect_timeout_s": "2",
+        "at-0-total_timeout_s": "30",
+    }
+    edit = reverse("catalog-admin-model-edit", args=[model.pk])
+    client.post(edit, MODEL | rows | said)
+    (policy,) = compile_all().models[model.pk].deployments
+    assert (policy.region, policy.data_classes) == ("us", frozenset({"public"}))
+    assert (policy.connect_timeout_s, policy.total_timeout_s, policy.idle_timeout_s) == (2.0, 30.0, 60.0)
+    refused = client.post(edit, MODEL | rows | {"at-0-idle_timeout_s": "0"})
+    assert refused.status_code == 422
+    client.post(edit, MODEL | rows)
+    (policy,) = compile_all().models[model.pk].deployments
+    assert (policy.region, policy.data_classes, policy.connect_timeout_s) == ("eu", None, 5.0)
+
+
+def test_a_provider_allows_no_more_data_than_it_says(client: Client) -> None:
+    model = ServedModelFactory()
+    place = model.deployments.get()
+    Provider.objects.update(data_classes=["public", "internal"])
+    model.deployments.update(data_classes=["confidential"])
+    assert compile_all().models[model.pk].deployments[0].data_classes == frozenset({"public", "internal"})
+    Provider.objects.filter(pk=place.provider_id).update(data_classes=[])
+    assert compile_all().models[model.pk].deployments[0].data_classes == frozenset({"confidential"})
+
+
+def test_one_deployment_may_cost_something_else(client: Client) -> None:
+    model = ServedModelFactory()
+    place = model.deployments.get()
+    add = reverse("catalog-price-add", args=[model.pk])
+    client.post(add, {"input": "9", "output": "9", "deployment": place.pk})
+    policy = compile_all().models[model.pk]
+    assert [price.input for price in policy.prices] == [150_000_000]
+    assert [price.input for price in policy.deployments[0].prices] == [9_000_000_000]
+    listed = page(client, reverse("catalog-price-list", args=[model.pk]))
+    assert listed.count("In force") == 2
+    assert f"upstream-model at {place.provider.name}" in listed
+    other = ServedModelFactory().deployments.get()
+    assert client.post(add, {"input": "9", "output": "9", "deployment": other.pk}).status_code == 422
+
+
+def test_the_gallery_fills_the_form(client: Client) -> None:
+    gallery = page(client, reverse("catalog-provider-add"))
+    assert gallery.count("at-stat-link") >= 25
+    form = page(client, reverse("catalog-provider-add") + "?known=mistral")
+    assert 'value="https://api.mistral.ai/v1"' in form
+    assert "MISTRAL_API_KEY" in form
+    assert page(client, reverse("catalog-provider-add") + "?known=\0nonsense")
+
+
+def test_a_wire_format_that_is_not_spoken_is_refused(client: Client) -> None:
+    answer = client.post(reverse("catalog-provider-add"), PROVIDER | {"dialect": "klingon"})
+    assert answer.status_code == 422
+    assert "Select a valid choice" in answer.content.decode()
+    assert not Provider.objects.exists()

@@ -73,7 +73,8 @@ def test_it_works(engine: Engine, provider: Provider) -> None:
 @pytest.mark.parametrize(
     ("status", "body", "words"),
     [
-        (401, b"{}", "refuses the credential (401)"), (403, b"{}", "refuses the credential (403)"), (404, b"{}", "up to and with the version?"),
+        (401, b"{}", "refuses the credential (401)"), (403, b"{}", "refuses the credential (403)"),
+        (404, b"{}", "up to and with the version?"),
         (500, b"{}", "answers with status 500"), (200, b"<html>", "not with a list of models"),
         (200, b"[]", "not with a list of models"), (200, json.dumps({"data": 5}).encode(), "not with a list of models"),
         (200, b"[" * 100_000, "not with a list of models"), (200, b" " * 5_000_000, "not with a list of models"),

@@ -2,7 +2,7 @@
 
 import factory
 
-from catalog.models import Deployment, Model, Price, Provider, TeamModel
+from catalog.models import Alias, Deployment, Model, Price, Provider, TeamModel
 from tests.factories.people import TeamFactory
 
 
@@ -70,3 +70,13 @@ class TeamModelFactory(factory.django.DjangoModelFactory):
 
     team = factory.SubFactory(TeamFactory)
     model = factory.SubFactory(ServedModelFactory)
+
+
+class AliasFactory(factory.django.DjangoModelFactory):
+    """A name that points to a model."""
+
+    class Meta:
+        model = Alias
+
+    slug = factory.Sequence(lambda n: f"alias-{n}")
+    model = factory.SubFactory(ModelFactory)

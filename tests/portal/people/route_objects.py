@@ -16,7 +16,7 @@ from portal.keys.models import Notice
 from portal.people.actions.stops import stop_calls
 from portal.people.models import Team, User
 from tests.factories.billing import QuotaFactory, UsageEventFactory
-from tests.factories.catalog import ProviderFactory, ServedModelFactory
+from tests.factories.catalog import AliasFactory, ProviderFactory, ServedModelFactory
 from tests.factories.people import SYSTEM, AuditEventFactory, MembershipFactory, TeamFactory, UserFactory, acting
 
 MARK = "Ultramarine"  # in every name that belongs to the team; a stranger's page must not hold it
@@ -107,6 +107,7 @@ OBJECTS: dict[str, Object] = {
     "billing-usage-detail:request_id": Object(lambda world: a_usage_event(world).request_id),
     "slug": Object(lambda _: ServedModelFactory().slug, owned=False),
     "model_id": Object(lambda _: ServedModelFactory().pk, owned=False),
+    "alias_id": Object(lambda _: AliasFactory().pk, owned=False),
     "notice_id": Object(a_notice),
     "extra_id": Object(an_extra),
     "rest": Object(lambda _: "v1/no/such/thing", owned=False),
