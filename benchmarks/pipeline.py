@@ -138,7 +138,7 @@ def world(journal_folder: str, upstream: Any) -> tuple[Runtime, str]:
 
 def call_pipeline(runtime: Runtime, headers: dict[bytes, bytes], body: bytes) -> Work:
     """Return a function that sends one call through `pipeline.handle`."""
-    endpoint, target = resolve("POST", "/v1/chat/completions")
+    endpoint, target = resolve("POST", "/v1/chat/completions", {})
     monotonic = runtime.clock.monotonic
 
     async def once() -> None:
