@@ -22,6 +22,8 @@ class Answer:
     body: bytes = b""
     events: tuple[bytes, ...] = ()  # complete SSE events
     tail: tuple[bytes, ...] = ()  # what ends the stream: finish, usage, [DONE]
+    refusal: bytes = b""  # the body of an error; empty: as OpenAI words it
+    stream_type: str = "text/event-stream; charset=utf-8"
 
 
 def error_body(status: int, message: str = "") -> bytes:
@@ -35,7 +37,7 @@ def error_body(status: int, message: str = "") -> bytes:
 
 def chat(number: int, request: dict[str, Any], plan: Plan) -> Answer:
     """Answer a chat completion, streamed or whole."""
-    words = _words(plan)
+    words = words_of(plan)
     usage = _usage(request, len(words) * int(request.get("n") or 1), plan)
     common = {"id": f"chatcmpl-fake-{number}", "created": int(time.time()), "model": request.get("model", "")}
     counts = {"prompt_tokens": usage["prompt_tokens"], "completion_tokens": usage["completion_tokens"]}
@@ -77,7 +79,8 @@ def embeddings(number: int, request: dict[str, Any], plan: Plan) -> Answer:
     return Answer(f"embd-fake-{number}", tokens, 0, body=json.dumps(body).encode())
 
 
-def _words(plan: Plan) -> list[str]:
+def words_of(plan: Plan) -> list[str]:
+    """Return the words that a plan asks for."""
     if plan.huge:
         return ["x" * min(PIECE, plan.huge - done) for done in range(0, plan.huge, PIECE)]
     if plan.text:

@@ -44,7 +44,7 @@ class Call:
         try:
             await self._pause(plan.delay)
             if plan.status != 200 or plan.redirect:
-                again = await self._whole(answers.error_body(plan.status))
+                again = await self._whole(answer.refusal or answers.error_body(plan.status))
             elif answer.events:
                 again = await self._stream(answer)
             else:
@@ -87,7 +87,7 @@ class Call:
 
     async def _stream(self, answer: Answer) -> bool:
         plan = self._plan
-        headers = {"content-type": "text/event-stream; charset=utf-8", "transfer-encoding": "chunked", **plan.headers}
+        headers = {"content-type": answer.stream_type, "transfer-encoding": "chunked", **plan.headers}
         if plan.encoding:  # the whole stream as one member: what a buffering proxy makes of it
             headers["content-encoding"] = plan.encoding
             await self._write(http.head(200, headers))

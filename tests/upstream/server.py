@@ -7,7 +7,7 @@ from collections import deque
 from pathlib import Path
 from typing import Self
 
-from tests.upstream import answers, http
+from tests.upstream import answers, anthropic, bedrock, gemini, http
 from tests.upstream.call import Call, GoneError
 from tests.upstream.ledger import Ledger, Received, Served
 from tests.upstream.plan import Plan, from_json, marked
@@ -133,7 +133,15 @@ class FakeUpstream:
         if path.endswith("/models"):
             model = {"id": "fake-model", "object": "model", "created": 0, "owned_by": "fake"}
             return await _send(writer, 200, json.dumps({"object": "list", "data": [model]}).encode())
-        maker = {"/chat/completions": answers.chat, "/embeddings": answers.embeddings}
+        maker = {
+            "/chat/completions": answers.chat,
+            "/embeddings": answers.embeddings,
+            "/messages": anthropic.messages,
+            "/messages/count_tokens": anthropic.count_tokens,
+            "/converse": bedrock.converse,
+            "/converse-stream": bedrock.converse_stream,
+            **gemini.MAKERS,
+        }
         for suffix, make in maker.items():
             if path.endswith(suffix) and request.method == "POST":
                 plan = marked(request.body, self._plans.popleft() if self._plans else self._default)

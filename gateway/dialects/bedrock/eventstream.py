@@ -4,7 +4,7 @@ Source: "Event stream encoding", Amazon Transcribe Developer Guide, and botocore
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 from zlib import crc32
 
@@ -37,18 +37,19 @@ class FrameBuffer:
     def __init__(self) -> None:
         self._held = b""
 
-    def feed(self, data: bytes) -> list[Frame]:
-        """Take the next bytes. Raises UpstreamError where a frame is damaged or longer than any that is expected."""
-        held = self._held + data if self._held else data
-        found, start = [], 0
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """Take the next bytes. Those before a damaged frame, or one longer than any that is expected, are given out.
+
+        Then UpstreamError is raised.
+        """
+        held, start = self._held + data if self._held else data, 0
         while len(held) - start >= PRELUDE:
             size = _checked_size(held, start)
             if len(held) - start < size:
                 break
-            found.append(_frame(held[start : start + size]))
+            yield _frame(held[start : start + size])
             start += size
         self._held = held[start:]
-        return found
 
 
 def encoded(headers: Mapping[str, str], payload: bytes) -> bytes:

@@ -58,11 +58,10 @@ class ConverseStream:
         """See `Stream.feed`. Raises UpstreamError where a frame is damaged."""
         passed = []
         for frame in self._buffer.feed(data):
-            if self.done or self.error is not None:
-                break
-            self._read(frame)
-            if self.error is None:
-                passed.append(frame.raw)
+            if not self.done and self.error is None:
+                self._read(frame)
+                if self.error is None:
+                    passed.append(frame.raw)
         return b"".join(passed)
 
     def end(self) -> bytes:
