@@ -1,7 +1,7 @@
 """Many rows by one statement, never by model objects: usage events go in by COPY on PostgreSQL, by `executemany` on SQLite."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 import msgspec
@@ -12,6 +12,7 @@ from gateway.journal.records import Closed, Opened
 Attempt = tuple[Opened, Closed]
 Name = tuple[str, int]  # request id, attempt
 
+HOUR_MS = 3_600_000
 TABLE = "billing_usageevent"
 STAGING = "usage_staging"
 COLUMNS = (
@@ -23,12 +24,24 @@ COLUMNS = (
 _LIST = ", ".join(COLUMNS)
 _MARKS = ", ".join(["%s"] * len(COLUMNS))
 
+Row = tuple[str | int | None, ...]
+_PIECE = 200  # rows, about 60 kB: more is memory that malloc fetches from the system and gives back each time
+_encode_lines = msgspec.json.Encoder().encode_lines
+
 
 def insert(attempts: Mapping[Name, Attempt]) -> set[Name]:
     """Insert the events of `attempts`; returns the names of those that were there before. Needs a transaction."""
     if not attempts:
         return set()
-    return _copy(attempts.values()) if connection.vendor == "postgresql" else _execute_many(attempts)
+    return _copy(_rows(attempts)) if connection.vendor == "postgresql" else _execute_many(attempts)
+
+
+def mark_hours(numbers: Iterable[int]) -> None:
+    """Mark hours (since the epoch) for the roll-up."""
+    hours = [(moment(number * HOUR_MS),) for number in sorted(numbers)]
+    if hours:
+        with connection.cursor() as cursor:
+            cursor.executemany("INSERT INTO billing_dirtyhour (hour) VALUES (%s)", hours)
 
 
 def update(statement: str, columns: Mapping[str, str], rows: Sequence[Sequence[object]], *more: str) -> None:
@@ -54,21 +67,40 @@ def locked(table: str) -> str:
     return f", locked AS (SELECT {table}.id FROM {table} JOIN given USING (id) ORDER BY id FOR UPDATE OF {table})"  # noqa: S608
 
 
-def _copy(attempts: Iterable[Attempt]) -> set[Name]:
+def _copy(rows: list[Row]) -> set[Name]:
     with connection.cursor() as cursor:
         # Looked up first: CREATE … IF NOT EXISTS would send a notice each time.
         cursor.execute("SELECT to_regclass(%s)", [f"pg_temp.{STAGING}"])
         if cursor.fetchone()[0] is None:
             cursor.execute(f"CREATE TEMPORARY TABLE {STAGING} (LIKE {TABLE}) ON COMMIT DELETE ROWS")
-        with connection.wrap_database_errors, cursor.copy(f"COPY {STAGING} ({_LIST}) FROM STDIN") as copy:
-            for row in _rows(attempts):
-                copy.write_row(row)
+        pieces = _csv(rows)
+        form = "(FORMAT csv, NULL 'null')" if pieces else ""
+        with connection.wrap_database_errors, cursor.copy(f"COPY {STAGING} ({_LIST}) FROM STDIN {form}") as copy:
+            for piece in pieces:
+                copy.write(piece)
+            if not pieces:
+                for row in rows:
+                    copy.write_row(row)
         cursor.execute(
             f"WITH inserted AS (INSERT INTO {TABLE} ({_LIST}) SELECT {_LIST} FROM {STAGING}"  # noqa: S608  # constant names
             " ON CONFLICT DO NOTHING RETURNING request_id, attempt)"
             f" SELECT request_id, attempt FROM {STAGING} EXCEPT SELECT request_id, attempt FROM inserted"
         )
         return set(cursor.fetchall())
+
+
+def _csv(rows: list[Row]) -> list[bytes]:
+    """Return rows as CSV in pieces, none where that needs more care: JSON without brackets is CSV but for what it escapes.
+
+    A tenth of the CPU of `write_row`. Ids, codes and clients hold nothing that has to be escaped.
+    """
+    pieces = []
+    for start in range(0, len(rows), _PIECE):
+        lines = _encode_lines(rows[start : start + _PIECE])
+        if b"\\" in lines:
+            return []
+        pieces.append(lines[1:-2].replace(b"]\n[", b"\n") + b"\n")
+    return pieces
 
 
 def _execute_many(attempts: Mapping[Name, Attempt]) -> set[Name]:
@@ -78,7 +110,7 @@ def _execute_many(attempts: Mapping[Name, Attempt]) -> set[Name]:
         highest = cursor.fetchone()[0]
         cursor.executemany(
             f"INSERT INTO {TABLE} ({_LIST}) VALUES ({_MARKS}) ON CONFLICT (month, request_id, attempt) DO NOTHING",  # noqa: S608
-            list(_rows(attempts.values())),
+            _rows(attempts),
         )
         if cursor.rowcount == len(attempts):
             return set()
@@ -97,14 +129,15 @@ def _second(second: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(second))
 
 
-def _rows(attempts: Iterable[Attempt]) -> Iterator[tuple[str | int | None, ...]]:
-    """Yield values in the order of COLUMNS."""
-    for o, c in attempts:
-        at = moment(o.at_ms)
-        yield (
-            f"{at[:7]}-01", o.request_id, o.attempt, at,
+def _rows(attempts: Mapping[Name, Attempt]) -> list[Row]:
+    """Return values in the order of COLUMNS."""
+    return [
+        (
+            (at := moment(o.at_ms))[:7] + "-01", o.request_id, o.attempt, at,
             o.team_id, o.user_id, o.key_id, o.application_id, o.model_id, o.deployment_id, o.provider_id,
             o.endpoint, o.streamed, o.client, o.policy_version, o.price_id,
             c.status, c.code, c.input_tokens, c.cached_tokens, c.cache_write_tokens, c.output_tokens,
             c.reasoning_tokens, c.cost_nano_usd, c.latency_ms, c.ttft_ms, c.overhead_us, c.estimated,
-        )  # fmt: skip
+        )
+        for o, c in attempts.values()
+    ]  # fmt: skip

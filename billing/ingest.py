@@ -2,18 +2,17 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from billing import bulk, escrow
 from billing.bulk import Attempt, Name
-from billing.models import DirtyHour, JournalOffset
+from billing.models import JournalOffset, Lease
 from gateway.journal.records import Closed, Opened
 
 RECOVERED = "recovered"  # the code of an attempt that was opened, and whose end nobody saw
-HOUR_MS = 3_600_000
 
 
 class OvertakenError(Exception):
@@ -57,16 +56,22 @@ def ingest(
     with transaction.atomic():
         known = bulk.insert(attempts)
         fresh = [attempt for name, attempt in attempts.items() if name not in known] if known else attempts.values()
-        hours = {opened.at_ms // HOUR_MS for opened, _ in fresh}
-        DirtyHour.objects.bulk_create([DirtyHour(hour=_hour(number)) for number in sorted(hours)])
+        bulk.mark_hours({opened.at_ms // bulk.HOUR_MS for opened, _ in fresh})
         costs = costs_of(fresh)
         shrunk = escrow.settle(incarnation, costs) if costs else {}
-        changed = {"position": after.position, "updated_at": timezone.now(), "finished": finished}
-        if after.carried != before.carried:
-            changed["carried"] = after.carried
-        if not JournalOffset.objects.filter(incarnation=incarnation, position=before.position).update(**changed):
+        if not _moved(incarnation, before, after, finished):
             raise OvertakenError(f"the journal {incarnation} is drained by another process, too")
     return Ingested(fresh, costs, shrunk)
+
+
+def forget_journals(before: datetime) -> int:
+    """Delete the places of journals that were finished before then and hold no lease; returns how many.
+
+    Each gateway process has one. Should such a journal be drained again, its events are found there.
+    """
+    leasing = Lease.objects.values("incarnation")
+    finished = JournalOffset.objects.filter(finished=True, updated_at__lt=before).exclude(incarnation__in=leasing)
+    return finished.delete()[0]
 
 
 def recovered(opened: Opened) -> Closed:
@@ -79,8 +84,17 @@ def recovered(opened: Opened) -> Closed:
     )  # fmt: skip
 
 
-def _hour(number: int) -> datetime:
-    return datetime.fromtimestamp(number * HOUR_MS / 1000, UTC)
+def _moved(incarnation: str, before: Place, after: Place, finished: bool) -> bool:
+    """Set the journal's place if it is still what it was; says whether it was. Without the ORM: every batch does this."""
+    now = connection.ops.adapt_datetimefield_value(timezone.now())
+    carried = [after.carried] if after.carried != before.carried else []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE billing_journaloffset SET position = %s, updated_at = %s, finished = %s{', carried = %s' * len(carried)}"  # noqa: S608
+            " WHERE incarnation = %s AND position = %s",
+            [after.position, now, finished, *carried, incarnation, before.position],
+        )
+        return int(cursor.rowcount) == 1
 
 
 def costs_of(attempts: Iterable[Attempt]) -> dict[escrow.Slot, int]:

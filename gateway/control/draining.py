@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from django.db import DatabaseError, InterfaceError
 
 from gateway.control.database import DatabaseThread
-from gateway.control.drain import BATCH, Drain
+from gateway.control.drain import Drain
 from gateway.control.journals import Journals, OwnJournal
 from gateway.control.recovery import recovering
 from gateway.journal.frames import JournalError
 
 log = logging.getLogger(__name__)
 
-EVERY_S = 0.25  # usage is in the database well within a second, in batches that are worth their transaction
+EVERY_S = 0.5  # usage is in the database within a second, in batches that are worth their transaction
 RETRY_S = 1.0
 SWEEP_S = 5.0  # how soon a dead neighbour's journal is found
 
@@ -65,7 +65,7 @@ class Draining:
         if end == self._moved_to:
             return False
         async with self._settling:
-            more = await self._database.run(self._drain.step) >= BATCH
+            more = await self._database.run(self._drain.step) >= self._drain.batch
         self._moved_to = -1 if more else end
         return more
 

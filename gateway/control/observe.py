@@ -54,7 +54,7 @@ class Observing:
         while True:
             due = max(due + TICK_S, monotonic())
             await asyncio.sleep(due - monotonic())
-            self.values.observe(table.LOOP_LAG, max(0.0, monotonic() - due))
+            self.values.observe(table.LOOP_LAG, (max(0.0, monotonic() - due),))
             ticks += 1
             try:
                 await self._work_off()

@@ -110,12 +110,13 @@ def decode(data: bytes, position: int) -> tuple[list[Record], int]:
         raise TornError
     if crc32(data[position : position + _CHECKED_BYTES]) != length_checksum:
         raise ValueError("a length does not match its checksum")
-    payload = data[start : start + length]
-    if len(payload) < length:
-        raise TornError
+    end = start + length
+    payload = data[start:end]
     if crc32(payload) != checksum:
+        if len(payload) < length:
+            raise TornError
         raise ValueError("an entry does not match its checksum")
     try:
-        return _decode(payload), start + length
+        return _decode(payload), end
     except msgspec.MsgspecError:
         raise ValueError("an entry does not hold known records") from None

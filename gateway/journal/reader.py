@@ -12,7 +12,7 @@ from gateway.journal.records import Record
 from gateway.journal.segments import OwnerLock, Segment, incarnations, segments
 from gateway.snapshot import UNSET
 
-_CHUNK = 256 << 10
+_CHUNK = 64 << 10  # more is memory that malloc fetches from the system and gives back each time
 _ANY_FRAME = frames.FRAME_BYTES + frames.MAX_PAYLOAD
 
 
@@ -168,8 +168,7 @@ class JournalReader:
             except ValueError as error:
                 raise JournalDamagedError(opened.segment.path.name, base + position, str(error)) from None
             after = base + position
-            for record in records:
-                found.append((record, after))
+            found += [(record, after) for record in records]
         return base + position
 
 

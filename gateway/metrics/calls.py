@@ -1,5 +1,6 @@
 """From the lines of calls to what is counted of them."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 from gateway.metrics import table
@@ -20,34 +21,41 @@ class CallCounts:
         self._codes: set[str] = set()
 
     def count(self, lines: Iterable[CallLine], snapshot: Snapshot | None) -> None:
-        """Count lines; `snapshot` knows what their ids are called."""
+        """Count lines; `snapshot` knows what their ids are called. Those that count alike are counted together."""
         self._learn(snapshot)
+        alike: defaultdict[tuple[object, ...], list[CallLine]] = defaultdict(list)
         for line in lines:
-            self._count(line)
+            kind = (
+                line.model_id, line.deployment_id, line.status, line.code, line.source, line.endpoint, line.streamed,
+            )  # fmt: skip
+            alike[kind].append(line)
+        for group in alike.values():
+            self._count(group)
 
-    def _count(self, line: CallLine) -> None:
-        values = self._values
+    def _count(self, group: list[CallLine]) -> None:
+        line, values = group[0], self._values
         known = self._snapshot.models.get(line.model_id) if self._snapshot else None
         model = known.slug if known else OTHER if line.model_id else ""
         provider = self._providers.get(line.deployment_id, OTHER) if line.deployment_id else ""
         code = self._code(line.code)
-        values.add(table.CALLS, 1, line.endpoint, model, provider, str(line.status), code)
-        values.observe(table.OVERHEAD, line.overhead_us / 1e6, line.endpoint, "true" if line.streamed else "false")
+        values.add(table.CALLS, len(group), line.endpoint, model, provider, str(line.status), code)
+        overheads = [line.overhead_us / 1e6 for line in group]
+        values.observe(table.OVERHEAD, overheads, line.endpoint, "true" if line.streamed else "false")
         if line.source == "gateway":
-            values.add(table.REFUSALS, 1, code)
+            values.add(table.REFUSALS, len(group), code)
         if not provider:
             return
-        values.observe(table.DURATION, line.latency_ms / 1e3, model, provider)
-        if line.ttft_ms:
-            values.observe(table.TTFT, line.ttft_ms / 1e3, model, provider)
-        if line.input_tokens:
-            values.add(table.TOKENS, line.input_tokens, model, provider, "input")
-        if line.output_tokens:
-            values.add(table.TOKENS, line.output_tokens, model, provider, "output")
-        if line.cost_nano_usd:
-            values.add(table.COST, line.cost_nano_usd / 1e9, model, provider)
-        if line.estimated:
-            values.add(table.ESTIMATED, 1, model, provider)
+        values.observe(table.DURATION, [line.latency_ms / 1e3 for line in group], model, provider)
+        if waits := [line.ttft_ms / 1e3 for line in group if line.ttft_ms]:
+            values.observe(table.TTFT, waits, model, provider)
+        for metric, amount, *kind in (
+            (table.TOKENS, sum([line.input_tokens for line in group]), "input"),
+            (table.TOKENS, sum([line.output_tokens for line in group]), "output"),
+            (table.COST, sum([line.cost_nano_usd for line in group]) / 1e9),
+            (table.ESTIMATED, sum([line.estimated for line in group])),
+        ):
+            if amount:
+                values.add(metric, amount, model, provider, *kind)
 
     def _learn(self, snapshot: Snapshot | None) -> None:
         if snapshot is not None and snapshot is not self._snapshot:

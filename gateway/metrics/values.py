@@ -1,7 +1,7 @@
 """What was counted: a value for each metric and each of its label sets, and how those of several processes merge."""
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -26,11 +26,12 @@ class Values:
         """Say what it is now."""
         self._series(metric, labels)[0] = float(value)
 
-    def observe(self, metric: Metric, value: float, *labels: str) -> None:
-        """Sort into a histogram's buckets."""
-        series = self._series(metric, labels)
-        series[bisect_left(metric.buckets, value)] += 1
-        series[-1] += value
+    def observe(self, metric: Metric, observed: Sequence[float], *labels: str) -> None:
+        """Sort values into a histogram's buckets."""
+        series, buckets = self._series(metric, labels), metric.buckets
+        for value in observed:
+            series[bisect_left(buckets, value)] += 1
+        series[-1] += sum(observed)
 
     def forget(self, metric: Metric) -> None:
         """Let every label set of a gauge go, before those of now are set."""

@@ -19,7 +19,7 @@ def counted(steps: list[tuple[str, str, int]]) -> Values:
         elif kind == "gauge":
             values.set(table.WAITING, amount, name)
         else:
-            values.observe(table.OVERHEAD, amount / 1000, name, "true")
+            values.observe(table.OVERHEAD, [amount / 1000], name, "true")
     return values
 
 
