@@ -1,6 +1,6 @@
 # Atrium. `make` alone lists what there is. Works with GNU make 3.81 (macOS) and newer.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format screenshots soak bench compile lock env reset clean
+.PHONY: help run test lint format screenshots soak bench lock env reset clean
 
 PYTHON ?=
 export PYTHON
@@ -31,9 +31,6 @@ soak: ## the long, full versions of what make test samples
 bench: ## Atrium beside other gateways on one core each (ARGS="--quick", "--soak", "--portal"; docs/benchmarks.md)
 	$(BOOT) --dev -m benchmarks $(ARGS)
 
-compile: ## compile the gateway, as production runs it (docs/operations.md)
-	$(BOOT) --dev -m deploy.compiler
-
 lock: ## resolve requirements*.in and package.json anew (needs uv)
 	@for name in requirements requirements-dev requirements-node tests/idp/requirements; do \
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
@@ -47,4 +44,4 @@ reset: ## delete all data of the embedded installation (FORCE=1 asks nothing)
 	$(BOOT) deploy/reset.py
 
 clean: ## delete what make run and make test installed; data stays
-	@rm -rf .venv .compiled .compiled.new node_modules static/vendor .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv node_modules static/vendor .mypy_cache .pytest_cache .ruff_cache .hypothesis
