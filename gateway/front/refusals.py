@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from gateway.arrival import arrive, client_name
 from gateway.dialects.error_bodies import error_body
+from gateway.endpoints import dialect_of
 from gateway.errors import GatewayError
 from gateway.headers import error_headers
 from gateway.ids import new_id
@@ -37,13 +38,13 @@ class Refusals:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._made: dict[tuple[str, str, str, bool], _Refusal] = {}
+        self._made: dict[tuple[str, str, str, str], _Refusal] = {}
 
     def answer(
         self, error: GatewayError, method: str = "", path: str = "", headers: Mapping[bytes, bytes] = NO_HEADERS
     ) -> tuple[Headers, bytes]:
         """Return headers and body of the answer to a request of which no call is made."""
-        reason = (error.message, method, path, b"anthropic-version" in headers)
+        reason = (error.message, method, path, dialect_of(path, headers))
         made = self._made.get(reason)
         if made is None:
             if len(self._made) >= REASONS_KEPT:

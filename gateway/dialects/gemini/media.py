@@ -16,14 +16,14 @@ _FILES = (
 _KIND = "name the mimeType of a file: an image, a PDF or text."
 
 
-def bound_of(contents: object, size: int) -> tuple[int, bool]:
+def bound_of(contents: list[dict[str, Any]], size: int) -> tuple[int, bool]:
     """Return (tokens, visible): a bound of a prompt of `size` bytes, and whether all of it could be seen.
 
     A token is at least a byte; an image sent inline has a flat bound instead of its size. PDFs are billed by pages and
     files are elsewhere, so that only the context window bounds them. Raises RequestError for what is not metered here.
     """
     tokens, visible = size, True
-    for content in many(contents):
+    for content in contents:
         for part in many(content.get("parts")):
             for holder in (part, *_of_response(part)):
                 added, seen = _bound(holder)

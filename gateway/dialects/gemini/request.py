@@ -62,7 +62,9 @@ def parse(members: Members, target: str) -> ParsedRequest:
         if not tool.keys() <= _FUNCTIONS:
             raise parameters.unsupported("tools", _OWN_TOOLS)
     choices, cap = _read_config(members, names)
-    bound, visible = bound_of(parameters.value(members, names["contents"]), len(members.body))
+    contents = many(parameters.value(members, names["contents"]))
+    contents += many(parameters.value(members, names.get("systemInstruction", "systemInstruction")))
+    bound, visible = bound_of(contents, len(members.body))
     return ParsedRequest(
         members=members,
         model=model,
