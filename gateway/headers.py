@@ -38,6 +38,8 @@ def call_headers(call: Call, runtime: Runtime) -> Headers:
     """Return what is known about a call by now: on every answer, errors included."""
     overhead_ms = (runtime.clock.monotonic() - call.started - call.watch.waited_s) * 1000
     headers = [(b"x-request-id", call.request_id.encode()), (b"x-atrium-overhead-ms", b"%.2f" % overhead_ms)]
+    if call.endpoint.dialect == "anthropic":
+        headers.append((b"request-id", call.request_id.encode()))  # the name that its clients know
     grant, attempt = call.grant, call.attempt
     if grant is not None:
         deployment_id = attempt.deployment.id if attempt is not None else ""

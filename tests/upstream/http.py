@@ -38,7 +38,7 @@ async def _read_body(reader: asyncio.StreamReader, headers: dict[str, str]) -> b
 
 def head(status: int, headers: dict[str, str]) -> bytes:
     """Return the head of an answer."""
-    phrase = HTTPStatus(status).phrase
+    phrase = "Overloaded" if status == 529 else HTTPStatus(status).phrase  # Anthropic's own
     lines = [f"HTTP/1.1 {status} {phrase}", *(f"{name}: {value}" for name, value in headers.items())]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 

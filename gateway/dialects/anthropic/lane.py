@@ -15,7 +15,7 @@ from gateway.dialects.shapes import answered
 from gateway.snapshot import DeploymentPolicy
 from gateway.types import ParsedRequest, Usage
 
-VERSION = "2023-06-01"  # of the API, where the client says none ("Versions")
+VERSION = "2023-06-01"  # where the client says none: 2026-10-21 has no temperature, top_p and top_k ("Versions")
 _VERSION = re.compile(rb"\d{4}-\d{2}-\d{2}\Z")
 _BETAS = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._, -]{0,2047}\Z")
 
