@@ -15,6 +15,7 @@ from gateway.quotas.leases import LeaseState
 if TYPE_CHECKING:
     from gateway.control.plane import ControlPlane
 
+_STATES = {"closed": 0, "half-open": 1, "open": 2}
 _STATM = Path("/proc/self/statm")
 
 
@@ -32,6 +33,7 @@ class Gauges:
         self._journal(values)
         self._leases(values)
         self._connections(values)
+        self._ways(values)
         plane = self._plane
         runtime, snapshot = plane.runtime, plane.runtime.snapshot
         values.set(table.IN_FLIGHT, len(runtime.in_flight))
@@ -83,6 +85,22 @@ class Gauges:
             values.add(table.POOL, len(pool) - pool.idle, provider, "busy")
             values.add(table.POOL, pool.idle, provider, "idle")
             values.add(table.POOL, pool.waiting, provider, "waiting")
+
+    def _ways(self, values: Values) -> None:
+        """Say what is out, and how often calls went another way."""
+        runtime = self._plane.runtime
+        health, now = runtime.health, runtime.clock.monotonic()
+        values.forget(table.BREAKER)
+        values.forget(table.CREDENTIAL_OUT)
+        for vitals in health.vitals():
+            state = _STATES[vitals.breaker.state(now)]
+            values.set(table.BREAKER, state, vitals.place.provider, vitals.place.id)
+        for outage in health.outages():
+            values.set(table.CREDENTIAL_OUT, bool(outage.breaker.opened), outage.place.provider)
+        for metric, counted in ((table.RETRIES, health.retries), (table.FALLBACKS, health.fallbacks)):
+            for labels, number in list(counted.items()):
+                values.set(metric, number, *labels)
+        values.set(table.CANARIES_STOPPED, sum(tally.stopped for tally in runtime.canaries.tallies.values()))
 
 
 def _resident_bytes(highest: int) -> int:

@@ -22,6 +22,7 @@ from gateway.control.keys import DatabaseKeys
 from gateway.control.money import LedgerMoney
 from gateway.control.observe import Observing
 from gateway.control.peek import local_rates
+from gateway.control.probing import Prober
 from gateway.control.recovery import recover
 from gateway.control.refresh import Refresher
 from gateway.http.client import HttpUpstream
@@ -29,6 +30,7 @@ from gateway.ids import new_id
 from gateway.keyring import KeyRing
 from gateway.metrics.folder import SharedMetrics
 from gateway.quotas.interface import RateStore
+from gateway.routing.sharing import Alone, Board, Sharing
 from gateway.runtime import Limits, Runtime, SystemClock
 from gateway.stores.memory import MemoryRateStore
 from gateway.tokens import TokenCounter
@@ -48,6 +50,7 @@ class ControlPlane:
         self._database = DatabaseThread("gateway-control")
         self._feed_database = DatabaseThread("gateway-feed")  # its own, so that nothing delays a revocation
         self._drain_database = DatabaseThread("gateway-drain")
+        self._probe_database = DatabaseThread("gateway-probe")  # which waits for providers
         self._tasks: list[asyncio.Task[None]] = []
         self._dead: list[str] = []  # loops that ended by a defect
 
@@ -91,9 +94,11 @@ class ControlPlane:
         self.drain = Drain(self.journals.reader(), heard)
         self.draining = Draining(self.journal, self.drain, self.journals, self._drain_database, self.money.settling)
         self.refresher = Refresher(self.runtime, self._feed_database, self.money, settings.FEED_POLL_MS / 1000)
-        self._tasks = [
-            self._spawn(loop_) for loop_ in (self.refresher.run(), self.draining.run(), self.observing.run())
-        ]
+        self.board = _board()
+        self.sharing = Sharing(self.runtime, self.board)
+        prober = Prober(self.runtime, self.board, self._probe_database)
+        loops = (self.refresher, self.draining, self.observing, self.sharing, prober)
+        self._tasks = [self._spawn(one.run()) for one in loops]
         local_rates.offer(self.runtime.rates)
         await self._recovered()
         return self.runtime
@@ -108,11 +113,13 @@ class ControlPlane:
         await self.observing.leave()
         await self.money.aclose()
         await self.runtime.rates.aclose()
+        await self.board.aclose()
         await self.journals.end()
         try:
             await self._drain_database.run(recover, self.journals.dead)
         except DatabaseError:
             log.error("the database is away: the rest of the journal is drained at the next start")
+        self._probe_database.shutdown(wait=False)
         self._drain_database.shutdown()
         self._feed_database.shutdown()
         self._database.shutdown()
@@ -142,10 +149,23 @@ class ControlPlane:
             found.append("Redis is away: each process counts rates against a share of their limits.")
         if self.refresher.failed:
             found.append("Changes cannot be taken over: calls go on under the policies from before. The log says why.")
+        found += self._providers_out()
         found += [f"The loop {name} has ended by a defect: restart this process." for name in self._dead]
         if self.runtime.closing:
             found.append("The process is stopping.")
         return found
+
+    def _providers_out(self) -> list[str]:
+        health, now = self.runtime.health, self.runtime.clock.monotonic()
+        refused = {one.place.provider for one in health.outages() if one.breaker.opened}
+        failing = {one.place.provider for one in health.vitals() if one.breaker.state(now) != "closed"}
+        return [
+            f"The provider {name} refuses our credential: give it a valid one. Its deployments get no calls until then."
+            for name in sorted(refused)
+        ] + [
+            f"The provider {name} fails at present: calls go elsewhere where they can, and it is tried now and then."
+            for name in sorted(failing - refused)
+        ]
 
     async def _recovered(self) -> None:
         with contextlib.suppress(TimeoutError):
@@ -178,3 +198,11 @@ def _rates() -> RateStore:
     from gateway.stores.redis import RedisRateStore  # needs a Redis client only here
 
     return RedisRateStore(settings.REDIS_URL)
+
+
+def _board() -> Board:
+    if not settings.REDIS_URL:
+        return Alone()
+    from gateway.stores.redis_board import RedisBoard  # needs a Redis client only here
+
+    return RedisBoard(settings.REDIS_URL)

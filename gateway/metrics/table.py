@@ -62,6 +62,15 @@ POLICY_AGE = _worst("policy_age_seconds", "Time since the slowest process saw th
 STOPS = _worst("stops", "Things that the kill switch has stopped.")
 RATES_DEGRADED = _worst("rates_degraded", "1 while rate limits are a local share, as Redis is away.")
 STORE_DOWN = _worst("store_down", "1 while a store does not answer.", "store")
+BREAKER = _worst("breaker_state", "0: calls go, 1: one call tries, 2: calls are kept away.", "provider", "deployment")
+CREDENTIAL_OUT = _worst("credential_refused", "1 while a provider refuses our credential.", "provider")
+RETRIES = _counter(
+    "retries", "Attempts that followed a failed one, by that one's provider and code.", "provider", "code"
+)
+FALLBACKS = _counter(
+    "fallbacks", "Calls that went on to another model, by the one asked for and why.", "model", "reason"
+)
+CANARIES_STOPPED = _worst("canaries_stopped", "Canaries that were stopped as too many of their calls failed.")
 POOL = _summed("upstream_connections", "Connections to providers, and calls that wait for one.", "provider", "state")
 LOOP_LAG = _histogram("event_loop_lag", "How late the event loop was, ten times a second.", FAST_S)
 CPU = _counter("process_cpu_seconds", "CPU time of gateway processes.")

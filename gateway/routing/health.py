@@ -115,7 +115,7 @@ class Health:
             self.news.add(("place", vitals.place.id))
         if self.troubled:
             self._accepted(vitals.place)
-            self._look_again(now)
+            self.look_again(now)
 
     def forgo(self, vitals: Vitals) -> None:
         """The call ended by something that says nothing about the place, such as a client that hung up."""
@@ -143,7 +143,7 @@ class Health:
         elif breaker.succeed(now):
             self.news.add(("place", place.id))
 
-    def out(self, now: float) -> list[tuple[DeploymentPolicy, Breaker]]:
+    def out(self) -> list[tuple[DeploymentPolicy, Breaker]]:
         """Return what calls are kept away from, or tried with one at a time: a place for each breaker that is open."""
         places = [(one.place, one.breaker) for one in self._vitals.values() if one.breaker.opened]
         return places + [(one.place, one.breaker) for one in self._outages.values() if one.breaker.opened]
@@ -170,7 +170,7 @@ class Health:
                     self.news.add(("place", vitals.place.id))
                 else:
                     breaker.try_now(now)
-        self._look_again(now)
+        self.look_again(now)
 
     def keep(self, places: Iterable[DeploymentPolicy], now: float) -> None:
         """Forget what is none of these any more, and credentials that were replaced."""
@@ -180,7 +180,7 @@ class Health:
         self._outages = {
             id_: one for id_, one in self._outages.items() if (one.place.provider_id, one.credential) in credentials
         }
-        self._look_again(now)
+        self.look_again(now)
 
     def outage_of(self, place: DeploymentPolicy) -> Outage:
         """Return the outage of a place's credential, a new one where there is none."""
@@ -202,7 +202,8 @@ class Health:
             outage.breaker.close()
             self.news.add(("credential", place.provider_id))
 
-    def _look_again(self, now: float) -> None:
+    def look_again(self, now: float) -> None:
+        """Find out whether anything is in trouble still."""
         self.troubled = any(
             one.breaker.opened or one.breaker.cooling_until > now for one in self._vitals.values()
         ) or any(one.breaker.opened for one in self._outages.values())

@@ -9,7 +9,7 @@ from gateway.snapshot import DeploymentPolicy, ModelPolicy
 from gateway.stages.meter import cost
 from gateway.types import Usage
 from tests.factories import gateway as make
-from tests.gateway.live import LiveGateway
+from tests.gateway.live import LiveGateway, until
 from tests.upstream import FakeUpstream
 
 
@@ -46,18 +46,21 @@ def check_books(gateway: LiveGateway, upstreams: Sequence[FakeUpstream]) -> None
     closed = {(one.request_id, one.attempt): one for one in gateway.journal.closed}
     assert len(closed) == len(gateway.journal.closed)
     assert set(opened) == set(closed)
-    told = sorted((one.prompt_tokens, one.completion_tokens) for upstream in upstreams for one in upstream.served
-                  if one.status == 200 and one.ended == "finished" and one.prompt_tokens)  # fmt: skip
     charged = sorted(
         (one.input_tokens, one.output_tokens) for one in closed.values() if one.cost_nano_usd and not one.estimated
     )
-    assert charged == told
+    until(lambda: _told(upstreams) == charged, within_s=2)
     for quota in (quota for quotas in gateway.runtime.snapshot.quotas.values() for quota in quotas):  # type: ignore[union-attr]
         if quota.metric == "usd":
             assert gateway.money.held(quota.id) == 0
             assert gateway.money.spent(quota.id) == sum(one.cost_nano_usd for one in closed.values())
     for key, one in closed.items():
         assert one.cost_nano_usd <= opened[key].bound_nano_usd
+
+
+def _told(upstreams: Sequence[FakeUpstream]) -> list[tuple[int, int]]:
+    served = [one for upstream in upstreams for one in upstream.served if one.status == 200 and one.ended == "finished"]
+    return sorted((one.prompt_tokens, one.completion_tokens) for one in served if one.prompt_tokens)
 
 
 def cost_of(closed: Any, price: Any = make.PRICE) -> int:

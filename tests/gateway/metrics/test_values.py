@@ -99,4 +99,5 @@ def test_no_metric_is_labelled_by_key_or_person() -> None:
     labels = {label for metric in table.TABLE.values() for label in metric.labels}
     assert labels == {
         "endpoint", "model", "provider", "status", "code", "streamed", "kind", "store", "metric", "state",
+        "deployment", "reason",
     }  # fmt: skip
