@@ -7,6 +7,9 @@ import msgspec
 from gateway.dialects.openai_usage import usage_of
 from gateway.types import Usage
 
+MAX_DETAILS = 5
+_WORDS = ("message", "msg", "detail", "error")
+
 
 class _Body(msgspec.Struct):
     usage: Any = None
@@ -37,21 +40,45 @@ def read_answer(body: bytes) -> Answer | None:
 
 
 def error_detail(body: bytes) -> dict[str, Any]:
-    """Return the error object of a body, {} when there is none: OpenAI's, or the plain variants of other engines."""
+    """Return the error object of a body, {} when there is none: OpenAI's, or the variants of other engines.
+
+    vLLM and Mistral have its members at the top, FastAPI a list of what is wrong as "detail".
+    """
     try:
         parsed = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     if not isinstance(parsed, dict):
         return {}
-    return as_detail(parsed.get("error") or parsed.get("message") or parsed.get("detail"))
+    if parsed.get("error"):
+        return as_detail(parsed["error"])
+    found = as_detail(_words(parsed.get("message")) or _words(parsed.get("detail")))
+    return found | {name: parsed[name] for name in ("type", "param", "code") if found and parsed.get(name)}
 
 
 def as_detail(error: object) -> dict[str, Any]:
     """Return an error as an object with a message."""
-    if isinstance(error, dict):
+    if isinstance(error, dict) and isinstance(error.get("message"), str):
         return error
-    return {"message": error} if isinstance(error, str) else {}
+    words = _words(error)
+    told = {"message": words} if words else {}
+    return error | told if isinstance(error, dict) else told
+
+
+def _words(said: object, depth: int = 4) -> str:
+    """Return what is wrong in words, however deep they are wrapped: "messages.0.name: Extra inputs are not permitted"."""
+    if isinstance(said, str):
+        return said
+    if not depth:
+        return ""
+    if isinstance(said, list):
+        return "; ".join(words for item in said[:MAX_DETAILS] if (words := _words(item, depth - 1)))
+    if not isinstance(said, dict):
+        return ""
+    words = next((words for name in _WORDS if (words := _words(said.get(name), depth - 1))), "")
+    where = said.get("loc")
+    place = ".".join(str(part) for part in where if part != "body") if isinstance(where, list) else ""
+    return f"{place}: {words}" if place and words else words
 
 
 def status_of(error: object) -> int:

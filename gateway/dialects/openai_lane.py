@@ -33,7 +33,8 @@ class OpenAILane:
         self, request: ParsedRequest, deployment: DeploymentPolicy, cap: int, headers: Mapping[bytes, bytes]
     ) -> Outbound:
         """See `Lane.outbound`."""
-        body = self._codec.outbound(request, deployment.upstream_model, profile_of(deployment).cap_name, cap)
+        profile = profile_of(deployment)
+        body = profile.fitted(self._codec.outbound(request, deployment.upstream_model, profile.cap_name, cap))
         beta = headers.get(b"openai-beta")
         path = self._place(deployment, self._path)
         return Outbound(path, body, _beta(beta) if beta else {})

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.dialects.openai_usage import Collector, usage_of
+from gateway.dialects.openai_usage import Collector, usage_in
 from gateway.dialects.sse import EventBuffer, data_of, events
 from gateway.types import Usage
 
@@ -21,13 +21,14 @@ class ChatStream:
     follows it is held back, so that the gateway can say it in its own shape.
     """
 
-    __slots__ = ("_buffer", "_collector", "_hide_usage", "done", "error", "usage")
+    __slots__ = ("_buffer", "_collector", "_complete", "_hide_usage", "done", "error", "usage")
 
     def __init__(self, hide_usage: bool) -> None:
         """`hide_usage`: the client did not ask for the usage chunk, we did."""
         self._buffer = EventBuffer()
         self._collector = Collector()
         self._hide_usage = hide_usage
+        self._complete = False  # the last chunk with usage was one that ends an answer
         self.usage: Usage | None = None
         self.done = False
         self.error: object = None
@@ -48,12 +49,12 @@ class ChatStream:
     def end(self) -> bytes:
         """The provider has ended: return what is left for the client. An event without its blank line still counts.
 
-        Some providers send no `[DONE]`: the usage comes last, too.
+        Some providers send no `[DONE]`: the usage comes last, too. Others tell it in every chunk; those have to finish.
         """
         rest, inside = self._buffer.rest(), self._buffer.inside
         if not inside:
             rest = self.feed(rest + b"\n\n") if rest.strip() else b""
-        self.done = self.done or self.usage is not None
+        self.done = self.done or self._complete
         return rest
 
     def cut(self) -> bytes:
@@ -74,9 +75,9 @@ class ChatStream:
         for event in events(block):
             if _USAGE.search(event):
                 chunk = _chunk(event)
-                found = usage_of(chunk.get("usage"))
+                found = usage_in(chunk)
                 if found is not None:
-                    self.usage = found
+                    self.usage, self._complete = found, _ends(chunk)
                 if self._hide_usage and "usage" in chunk and not chunk.get("choices"):
                     continue
             kept.append(event)
@@ -87,11 +88,23 @@ class ChatStream:
         for event in events(block):
             if _ERROR.search(event):
                 chunk = _chunk(event)
-                if chunk.get("error") and not chunk.get("choices"):
+                if chunk.get("error") and (not chunk.get("choices") or _finish(chunk) == "error"):
                     self.error = chunk["error"]
                     break
             kept.append(event)
         return b"".join(kept)
+
+
+def _ends(chunk: dict[str, Any]) -> bool:
+    """Say whether a chunk with usage is the last of an answer: it has no choices, or one that finished."""
+    return not chunk.get("choices") or bool(_finish(chunk))
+
+
+def _finish(chunk: dict[str, Any]) -> object:
+    """Return why the first choice of a chunk finished."""
+    choices = chunk.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    return first.get("finish_reason") if isinstance(first, dict) else None
 
 
 def _chunk(event: bytes) -> dict[str, Any]:

@@ -21,7 +21,8 @@ def usage_of(usage: object) -> Usage | None:
     """Read a usage object. None when it says nothing: absent, malformed, or zero throughout.
 
     `prompt_tokens` include cached ones, `completion_tokens` include reasoning ones (OpenAI's API reference, "usage").
-    Some compatible providers leave thinking out of `completion_tokens` but not out of `total_tokens`.
+    Some compatible providers leave thinking out of `completion_tokens` but not out of `total_tokens`; some tell cached
+    tokens as DeepSeek and Moonshot do, beside the others.
     """
     if not isinstance(usage, dict):
         return None
@@ -34,9 +35,21 @@ def usage_of(usage: object) -> Usage | None:
     if isinstance(given := usage.get("prompt_tokens_details"), dict):
         cached = min(_count(given.get("cached_tokens")), prompt)
         written = min(_count(given.get("cache_write_tokens")), prompt - cached)
+    elif "prompt_cache_hit_tokens" in usage or "cached_tokens" in usage:
+        cached = min(_count(count("prompt_cache_hit_tokens")) or _count(count("cached_tokens")), prompt)
     if isinstance(made := usage.get("completion_tokens_details"), dict):
         thought = min(_count(made.get("reasoning_tokens")), output)
     return Usage(prompt, cached, written, output, thought)
+
+
+def usage_in(chunk: dict[str, Any]) -> Usage | None:
+    """Read the usage of a chunk of a stream: OpenAI's place, Groq's (`x_groq`), or Moonshot's (the last choice)."""
+    found = usage_of(chunk.get("usage"))
+    if found is not None:
+        return found
+    groq, choices = chunk.get("x_groq"), chunk.get("choices")
+    places = [groq, *(choices if isinstance(choices, list) else ())]
+    return next((told for place in places if isinstance(place, dict) and (told := usage_of(place.get("usage")))), None)
 
 
 def generated(body: bytes) -> list[bytes]:

@@ -1,34 +1,31 @@
-"""Quirks of providers that speak OpenAI's dialect, as data. What is not listed has none."""
+"""Finds the profile of a provider that speaks OpenAI's dialect: a row of the table; what is not listed has no quirks."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import lru_cache
 from urllib.parse import urlsplit
 
+from gateway.dialects.profile import Profile
+from gateway.dialects.profile_table import ROWS
 from gateway.snapshot import DeploymentPolicy
 
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """How a provider differs. `cap_name`: the parameter that caps the output of a chat."""
-
-    cap_name: str = "max_tokens"
-
-
-DEFAULT = Profile()
-# api.openai.com deprecates max_tokens, and its reasoning models refuse it (API reference, "Create chat completion").
-PROFILES = {"api.openai.com": Profile(cap_name="max_completion_tokens")}
-# Azure serves the same models under a host name for each customer.
-AZURE = Profile(cap_name="max_completion_tokens")
-SUFFIXES = {".openai.azure.com": AZURE, ".services.ai.azure.com": AZURE, ".cognitiveservices.azure.com": AZURE}
+DEFAULT = Profile("", "")
+BY_NAME: Mapping[str, Profile] = {row.name: row for row in ROWS}
+_BY_HOST = {host: row for row in ROWS for host in row.hosts if not host.startswith(".")}
+_BY_END = tuple((host, row) for row in ROWS for host in row.hosts if host.startswith("."))
 
 
 def profile_of(deployment: DeploymentPolicy) -> Profile:
-    """Return the profile of a deployment, by the host it is served from; Azure may be reached under any name."""
-    return AZURE if deployment.dialect == "azure" else _of_address(deployment.base_url)
+    """Return the profile that a provider's option names, else the one of the host it is served from.
+
+    Azure may be reached under any name.
+    """
+    if deployment.dialect == "azure":
+        return BY_NAME["azure"]
+    named = BY_NAME.get(deployment.options.get("profile", "")) if deployment.options else None
+    return named or _of_address(deployment.base_url)
 
 
 @lru_cache(maxsize=4096)
 def _of_address(base_url: str) -> Profile:
     host = urlsplit(base_url).hostname or ""
-    found = PROFILES.get(host)
-    return found or next((profile for suffix, profile in SUFFIXES.items() if host.endswith(suffix)), DEFAULT)
+    return _BY_HOST.get(host) or next((profile for end, profile in _BY_END if host.endswith(end)), DEFAULT)

@@ -22,8 +22,9 @@ def write_request(asked: Request, deployment: DeploymentPolicy, cap: int) -> byt
     if asked.top_k is not None:
         raise cannot("top_k", WHO, "it has no such parameter. Leave it out, or use top_p.")
     body: dict[str, Any] = {"model": asked.model, "messages": _messages(asked)}
+    profile = profile_of(deployment)
     if most := asked.max_output_tokens or cap:
-        body[profile_of(deployment).cap_name] = most
+        body[profile.cap_name] = most
     if asked.streamed:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
     if asked.choices != 1:
@@ -49,7 +50,8 @@ def write_request(asked: Request, deployment: DeploymentPolicy, cap: int) -> byt
         "top_logprobs": asked.top_logprobs,
         "user": asked.user or None,
     }
-    return msgspec.json.encode(body | {name: value for name, value in said.items() if value is not None})
+    written = msgspec.json.encode(body | {name: value for name, value in said.items() if value is not None})
+    return profile.fitted(written)
 
 
 def _messages(asked: Request) -> list[dict[str, Any]]:

@@ -18,10 +18,9 @@ from gateway.dialects.canonical import (
 )
 from gateway.dialects.chat.answer import stop_of, thought_of
 from gateway.dialects.openai_answer import as_detail, status_of
-from gateway.dialects.openai_usage import usage_of
+from gateway.dialects.openai_usage import usage_in
 from gateway.dialects.shapes import answered, counted, listed, said
 from gateway.dialects.sse import EventBuffer, data_of, events
-from gateway.types import Usage
 
 MAX_EVENT = 8 << 20  # bytes; a call of a tool may come as one event
 _DONE = b"[DONE]"
@@ -39,7 +38,7 @@ class ChatReader:
         self._buffer = EventBuffer(MAX_EVENT)
         self._choices: dict[int, _ChoiceReader] = {}
         self._begun = self._over = False
-        self._usage: Usage | None = None
+        self._complete = False  # the last chunk with usage was one that ends an answer
 
     def feed(self, data: bytes) -> list[Event]:
         """See `EventReader.feed`."""
@@ -50,10 +49,10 @@ class ChatReader:
         return self._read(block)
 
     def end(self) -> list[Event]:
-        """See `EventReader.end`. Some engines send no `[DONE]`; their usage comes last, too."""
+        """See `EventReader.end`. Some engines send no `[DONE]`; their usage comes last, too, or with each chunk."""
         rest = self._buffer.rest()
         found = self._read(rest + b"\n\n") if rest.strip() else []
-        if self._usage is not None and not self._over:
+        if self._complete and not self._over:
             found += self._finish()
         return found
 
@@ -78,7 +77,7 @@ class ChatReader:
             self._over = True
             return [failure("The provider sent an event that is not JSON.")]
         choices = listed(chunk.get("choices"))
-        if chunk.get("error") and not choices:
+        if chunk.get("error") and (not choices or choices[0].get("finish_reason") == "error"):
             self._over = True
             return [Failed(as_detail(chunk["error"]), status_of(chunk["error"]))]
         found: list[Event] = []
@@ -88,9 +87,9 @@ class ChatReader:
         for given in choices:
             index = counted(given, "index")
             found += self._choices.setdefault(index, _ChoiceReader(index)).read(given)
-        usage = usage_of(chunk.get("usage"))
+        usage = usage_in(chunk)
         if usage is not None:
-            self._usage = usage
+            self._complete = not choices or bool(choices[0].get("finish_reason"))
             found.append(Used(usage))
         if any(isinstance(event, Failed) for event in found):
             self._over = True

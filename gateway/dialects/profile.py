@@ -1,0 +1,35 @@
+"""What can differ among providers that speak OpenAI's dialect."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How a provider differs. `source`: the page, mostly the vendor's, that says so.
+
+    `hosts` it is served from; one that begins with a dot stands for all names that end so. Engines of one's own have none:
+    their row is named by the provider's option `profile`.
+    `cap_name`: the parameter that caps the output of a chat.
+    `dropped`: parameters that it refuses, and that change nothing of the answer; they are left out.
+    `renamed`: parameters that have another name there.
+    """
+
+    name: str
+    source: str
+    hosts: tuple[str, ...] = ()
+    cap_name: str = "max_tokens"
+    dropped: frozenset[str] = frozenset()
+    renamed: Mapping[str, str] = field(default_factory=dict)
+
+    def fitted(self, body: bytes) -> bytes:
+        """Return a request's body as the provider takes it; values keep their bytes."""
+        if not self.dropped and not self.renamed:
+            return body
+        members = _MEMBERS.decode(body)
+        kept = {self.renamed.get(name, name): value for name, value in members.items() if name not in self.dropped}
+        return msgspec.json.encode(kept) if kept.keys() != members.keys() else body
