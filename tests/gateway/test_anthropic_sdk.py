@@ -8,13 +8,16 @@ import anthropic
 import openai
 import pytest
 
+from gateway.snapshot import Price
 from tests.factories import gateway as make
+from tests.gateway import live
 from tests.gateway.conftest import StartGateway
-from tests.gateway.live import HELLO, LiveGateway, until
+from tests.gateway.live import LiveGateway, until
 from tests.upstream import FakeUpstream, Plan
 from tests.upstream.anthropic import SIGNATURE
 
-PRICE = make.Price("price_c", 0.0, 3_000_000_000, 15_000_000_000, cached_input=300_000_000, cache_write=3_750_000_000)
+PRICE = Price("price_c", 0.0, 3_000_000_000, 15_000_000_000, cached_input=300_000_000, cache_write=3_750_000_000)
+HELLO: Any = live.HELLO
 TOOLS: Any = [{"name": name, "description": "d", "input_schema": {"type": "object"}} for name in ("one", "two")]
 FUNCTIONS: Any = [
     {"type": "function", "function": {"name": name, "parameters": {"type": "object"}}} for name in ("one", "two")
@@ -50,11 +53,11 @@ def test_messages_to_anthropic_pass_as_they_are(
     client: anthropic.Anthropic, gateway: LiveGateway, upstream: FakeUpstream
 ) -> None:
     upstream.script(Plan(text="Hello there.", prompt_tokens=100, completion_tokens=20, tokens=BUCKETS))
-    answer = client.beta.messages.create(
-        model="claude", max_tokens=50, messages=HELLO, betas=["context-management-2025-06-27"],  # type: ignore[arg-type]
+    answer: Any = client.beta.messages.create(
+        model="claude", max_tokens=50, messages=HELLO, betas=["context-management-2025-06-27"],
         context_management={"edits": [{"type": "clear_thinking_20251015"}]},
     )  # fmt: skip
-    assert answer.content[0].text == "Hello there."  # type: ignore[union-attr]
+    assert answer.content[0].text == "Hello there."
     assert answer.usage.cache_read_input_tokens == 300
     [received], [closed] = upstream.received, gateway.journal.closed
     assert received.target == "/v1/messages"
@@ -87,10 +90,10 @@ def test_a_stream_from_anthropic_passes_byte_for_byte(gateway: LiveGateway, upst
 def test_thinking_and_tools_of_anthropic_in_a_stream(client: anthropic.Anthropic, upstream: FakeUpstream) -> None:
     upstream.script(Plan(tool=True))
     with client.messages.stream(
-        model="claude", max_tokens=2000, messages=HELLO, tools=TOOLS,  # type: ignore[arg-type]
+        model="claude", max_tokens=2000, messages=HELLO, tools=TOOLS,
         thinking={"type": "enabled", "budget_tokens": 1024},
     ) as stream:  # fmt: skip
-        answer = stream.get_final_message()
+        answer: Any = stream.get_final_message()
     thought, *calls = answer.content
     assert thought.type == "thinking" and thought.signature == SIGNATURE
     assert [(call.name, call.input) for call in calls if call.type == "tool_use"] == [
@@ -108,12 +111,13 @@ def test_messages_to_a_provider_of_openais_dialect(
             text="A cat.", prompt_tokens=10, completion_tokens=3, tokens={"prompt_tokens_details": {"cached_tokens": 4}}
         )
     )
-    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}}
-    answer = client.messages.create(
+    image: Any = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}}
+    turns: Any = [{"role": "user", "content": [image, {"type": "text", "text": "What is it?"}]}]
+    answer: Any = client.messages.create(
         model="chat-small", max_tokens=50, system="Be brief.", stop_sequences=["."],
-        messages=[{"role": "user", "content": [image, {"type": "text", "text": "What is it?"}]}],  # type: ignore[list-item]
+        messages=turns,
     )  # fmt: skip
-    assert (answer.content[0].text, answer.stop_reason) == ("A cat.", "end_turn")  # type: ignore[union-attr]
+    assert (answer.content[0].text, answer.stop_reason) == ("A cat.", "end_turn")
     assert (answer.usage.input_tokens, answer.usage.cache_read_input_tokens, answer.usage.output_tokens) == (6, 4, 3)
     sent = upstream.received[0].json()
     assert upstream.received[0].target == "/v1/chat/completions"
@@ -125,11 +129,11 @@ def test_a_stream_and_tools_from_a_provider_of_openais_dialect(
     client: anthropic.Anthropic, gateway: LiveGateway, upstream: FakeUpstream
 ) -> None:
     upstream.script(Plan(text="one two three", prompt_tokens=10, completion_tokens=3), Plan(tool=True))
-    with client.messages.stream(model="chat-small", max_tokens=50, messages=HELLO) as stream:  # type: ignore[arg-type]
+    with client.messages.stream(model="chat-small", max_tokens=50, messages=HELLO) as stream:
         assert "".join(stream.text_stream) == "one two three"
-        answer = stream.get_final_message()
+        answer: Any = stream.get_final_message()
     assert (answer.stop_reason, answer.usage.input_tokens, answer.usage.output_tokens) == ("end_turn", 10, 3)
-    with client.messages.stream(model="chat-small", max_tokens=50, messages=HELLO, tools=TOOLS) as stream:  # type: ignore[arg-type]
+    with client.messages.stream(model="chat-small", max_tokens=50, messages=HELLO, tools=TOOLS) as stream:
         answer = stream.get_final_message()
     [call] = answer.content
     assert call.type == "tool_use" and (call.name, call.input) == ("one", {"x": 1})
@@ -160,7 +164,7 @@ def test_a_streamed_chat_with_thought_and_parallel_tools_from_anthropic(
     upstream.script(Plan(tool=True, prompt_tokens=100, completion_tokens=20))
     chunks = list(
         other.chat.completions.create(
-            model="claude", messages=HELLO, tools=FUNCTIONS, reasoning_effort="low", stream=True,  # type: ignore[arg-type]
+            model="claude", messages=HELLO, tools=FUNCTIONS, reasoning_effort="low", stream=True,
             stream_options={"include_usage": True},
         )
     )  # fmt: skip
@@ -180,7 +184,7 @@ def test_a_streamed_chat_with_thought_and_parallel_tools_from_anthropic(
 
 def test_a_conversation_with_tools_goes_back_to_anthropic(other: openai.OpenAI, upstream: FakeUpstream) -> None:
     upstream.script(Plan(tool=True), Plan(text="Done."))
-    first = other.chat.completions.create(model="claude", messages=HELLO, tools=FUNCTIONS).choices[0].message  # type: ignore[arg-type]
+    first = other.chat.completions.create(model="claude", messages=HELLO, tools=FUNCTIONS).choices[0].message
     assert first.tool_calls is not None
     results = [{"role": "tool", "tool_call_id": call.id, "content": f"result {call.id}"} for call in first.tool_calls]
     turns: Any = [*HELLO, first, *results]
@@ -200,7 +204,7 @@ def test_errors_of_providers_are_the_sdks_own(
 ) -> None:
     upstream.always(Plan(status=status))
     with pytest.raises(kind) as caught:
-        client.messages.create(model=model, max_tokens=50, messages=HELLO)  # type: ignore[arg-type]
+        client.messages.create(model=model, max_tokens=50, messages=HELLO)
     body: Any = caught.value.body
     assert body["type"] == "error" and body["error"]["source"] == "provider"
     assert body["error"]["message"] == f"The fake upstream was told to answer {status}."
@@ -211,16 +215,16 @@ def test_an_overloaded_provider_keeps_its_own_words(
 ) -> None:
     upstream.always(Plan(status=529))
     with pytest.raises(anthropic.APIStatusError) as caught:
-        client.messages.create(model="claude", max_tokens=50, messages=HELLO)  # type: ignore[arg-type]
+        client.messages.create(model="claude", max_tokens=50, messages=HELLO)
     assert caught.value.status_code == 529
     body: Any = caught.value.body
     assert body["error"]["type"] == "overloaded_error"
     with pytest.raises(openai.APIStatusError) as seen:
-        other.chat.completions.create(model="claude", messages=HELLO)  # type: ignore[arg-type]
+        other.chat.completions.create(model="claude", messages=HELLO)
     assert seen.value.status_code == 529 and "told to answer 529" in str(seen.value)
     upstream.always(Plan(error_inside=True))  # under status 200
     with pytest.raises(anthropic.APIStatusError) as inside:
-        client.messages.create(model="claude", max_tokens=50, messages=HELLO)  # type: ignore[arg-type]
+        client.messages.create(model="claude", max_tokens=50, messages=HELLO)
     assert inside.value.status_code == 529
     assert sum(closed.cost_nano_usd for closed in gateway.journal.closed) == 0
 
@@ -232,9 +236,9 @@ def test_a_stream_that_breaks_ends_with_an_error_and_is_estimated(
 ) -> None:
     upstream.script(plan)
     seen: list[str] = []
-    stream = client.messages.create(model=model, max_tokens=50, messages=HELLO, stream=True)  # type: ignore[arg-type]
+    stream = client.messages.create(model=model, max_tokens=50, messages=HELLO, stream=True)
     with pytest.raises(anthropic.APIError):
-        seen.extend(event.type for event in stream)
+        seen.extend(event.type for event in iter(stream))
     assert "content_block_delta" in seen and "message_stop" not in seen
     closed = until(lambda: gateway.journal.closed)[0]
     assert closed.estimated and closed.cost_nano_usd > 0
@@ -255,37 +259,37 @@ def test_who_hangs_up_on_anthropic_pays_for_what_was_made(gateway: LiveGateway, 
 
 def test_refusals_of_the_gateway_are_in_anthropics_shape(client: anthropic.Anthropic, gateway: LiveGateway) -> None:
     with pytest.raises(anthropic.NotFoundError) as missing:
-        client.messages.create(model="missing", max_tokens=5, messages=HELLO)  # type: ignore[arg-type]
+        client.messages.create(model="missing", max_tokens=5, messages=HELLO)
     body: Any = missing.value.body
     assert body["error"]["type"] == "not_found_error" and body["request_id"]
     with pytest.raises(anthropic.BadRequestError) as unsaid:
-        client.messages.create(model="chat-small", max_tokens=5, messages=HELLO, extra_body={"top_k": 3})  # type: ignore[arg-type]
+        client.messages.create(model="chat-small", max_tokens=5, messages=HELLO, extra_body={"top_k": 3})
     assert "top_k" in str(unsaid.value)
     with pytest.raises(anthropic.BadRequestError) as unmetered:
         client.messages.create(
-            model="claude", max_tokens=5, messages=HELLO, tools=[{"type": "web_search_20250305", "name": "web_search"}]  # type: ignore[arg-type]
+            model="claude", max_tokens=5, messages=HELLO, tools=[{"type": "web_search_20250305", "name": "web_search"}]
         )  # fmt: skip
     assert "not metered" in str(unmetered.value)
     stranger = anthropic.Anthropic(base_url=gateway.url, api_key="sk-wrong", max_retries=0)
     with stranger, pytest.raises(anthropic.AuthenticationError):
-        stranger.messages.create(model="claude", max_tokens=5, messages=HELLO)  # type: ignore[arg-type]
+        stranger.messages.create(model="claude", max_tokens=5, messages=HELLO)
 
 
 def test_a_bearer_token_is_a_key_too(gateway: LiveGateway) -> None:
     with anthropic.Anthropic(base_url=gateway.url, api_key=None, auth_token=gateway.secret, max_retries=0) as client:
-        assert client.messages.create(model="claude", max_tokens=5, messages=HELLO).content  # type: ignore[arg-type]
+        assert client.messages.create(model="claude", max_tokens=5, messages=HELLO).content
 
 
 def test_tokens_are_counted_by_anthropic_for_nothing_or_here(
     client: anthropic.Anthropic, gateway: LiveGateway, upstream: FakeUpstream
 ) -> None:
     upstream.script(Plan(prompt_tokens=1234))
-    assert client.messages.count_tokens(model="claude", messages=HELLO).input_tokens == 1234  # type: ignore[arg-type]
+    assert client.messages.count_tokens(model="claude", messages=HELLO).input_tokens == 1234
     assert upstream.received[0].target == "/v1/messages/count_tokens"
     [opened], [closed] = gateway.journal.opened, gateway.journal.closed
     assert (opened.endpoint, opened.bound_nano_usd) == ("messages.count_tokens", 0)
     assert (closed.status, closed.cost_nano_usd, closed.input_tokens) == (200, 0, 0)
-    here = client.messages.count_tokens(model="chat-small", messages=HELLO, system="Be brief.").input_tokens  # type: ignore[arg-type]
+    here = client.messages.count_tokens(model="chat-small", messages=HELLO, system="Be brief.").input_tokens
     assert 8 <= here <= 16 and len(upstream.received) == 1
 
 

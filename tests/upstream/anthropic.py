@@ -29,7 +29,7 @@ def messages(number: int, request: dict[str, Any], plan: Plan) -> Answer:
         "id": f"msg_fake_{number}", "type": "message", "role": "assistant", "model": request.get("model"), "content": content,
         "stop_reason": "tool_use" if plan.tool else "end_turn", "stop_sequence": None,
     }  # fmt: skip
-    counts = {"prompt_tokens": prompt, "completion_tokens": made, "refusal": error_body(plan.status)}
+    counts: dict[str, Any] = {"prompt_tokens": prompt, "completion_tokens": made, "refusal": error_body(plan.status)}
     if request.get("stream"):
         events, tail = _stream(message, usage, plan)
         return Answer(str(message["id"]), **counts, events=events, tail=tail)

@@ -62,7 +62,7 @@ def conversations(draw: st.DrawFn) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [{"role": "system", "content": draw(WORDS)}] if draw(st.booleans()) else []
     for _ in range(draw(st.integers(0, 3))):
         found.append(draw(USERS))
-        calls = draw(st.lists(CALLS, max_size=3, unique_by=lambda call: call["id"]))
+        calls = draw(st.lists(CALLS, max_size=3, unique_by=lambda call: str(call["id"])))
         found.append({"role": "assistant", "content": draw(WORDS)} | ({"tool_calls": calls} if calls else {}))
         found += [{"role": "tool", "tool_call_id": call["id"], "content": draw(WORDS)} for call in calls]
     return found + ([draw(USERS)] if not found or found[-1]["role"] != "tool" else [])
