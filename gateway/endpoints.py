@@ -64,20 +64,21 @@ UNKNOWN = Endpoint("unknown", "", "", "openai", "key")
 
 # Google's clients call the same methods under several versions, and Vertex AI's name a place first.
 _GOOGLE = r"/v1(?:beta1?)?(?:/projects/[^/]+/locations/[^/]+)?(?:/publishers/[^/]+)?/models/(.+)"
+_METHOD = r".+:[a-z]+[A-Z][a-zA-Z]+\Z"  # a model's name may hold a colon, but no such word after it
 _BY_PATH = {endpoint.path: endpoint for endpoint in ENDPOINTS if "{" not in endpoint.path}
 _PATTERNS = tuple(  # in this order; the group is what the endpoint's service gets as `target`
     (re.compile(pattern + r"\Z"), endpoint)
     for pattern, endpoint in (
         *((f"{_GOOGLE}:{one.path.rpartition(':')[2]}", one) for one in (GENERATE, STREAM, COUNT, EMBED, BATCH_EMBED)),
-        ("/v1/models/(.+)", MODEL),
-        ("/v1beta/models/(.+)", GEMINI_MODEL),
+        (rf"/v1/models/(?!{_METHOD})(.+)", MODEL),
+        (rf"/v1beta/models/(?!{_METHOD})(.+)", GEMINI_MODEL),
         ("/model/(.+)/converse", CONVERSE),
         ("/model/(.+)/converse-stream", CONVERSE_STREAM),
     )
 )
 _PREFIXES = ("/v1/", "/v1beta/", "/v1beta1/", "/model/")
 _EXACT = frozenset({"/v1", "/v1beta"})
-_GEMINI = re.compile(r"/v1/(?:.+/)?models/.+:[a-z]+[A-Z][a-zA-Z]+\Z")
+_GEMINI = re.compile(rf"/v1/(?:.+/)?models/{_METHOD}")
 _OF_GOOGLE = (b"x-goog-api-key", b"x-goog-api-client")  # headers of Google's clients alone
 
 # Routes that clients of providers call, and that are not served here (yet).

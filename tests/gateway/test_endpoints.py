@@ -4,6 +4,8 @@ import time
 
 import pytest
 
+from gateway.dialects import registry
+from gateway.endpoints import ENDPOINTS, Endpoint, resolve
 from gateway.money import parse_usd
 from tests.factories import gateway as make
 from tests.gateway.conftest import StartGateway
@@ -75,3 +77,30 @@ def test_a_key_over_budget_still_sees_itself(start_gateway: StartGateway) -> Non
     assert gateway.chat().status_code in {402, 429}
     assert gateway.client.get("/v1/key").status_code == 200
     assert gateway.client.get("/v1/models").status_code == 200
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
+def test_what_can_spend_is_read_and_metered(endpoint: Endpoint) -> None:
+    if not endpoint.capability:
+        assert endpoint.method == "GET", "nothing is made by reading"
+        return
+    service = registry.service_of(endpoint)
+    assert service.prompt, "what comes without usage is counted"
+    lanes = [registry.lane_of(endpoint, make.deployment("", dialect=dialect)) for dialect in registry.PROVIDERS]
+    assert any(lanes) or service.counted is not None
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "name", "target"),
+    [
+        ("/v1/models/qwen3:latest", b"", "models.get", "qwen3:latest"),
+        ("/v1/models/a/b:generateContent", b"", "gemini.generate", "a/b"),
+        ("/v1beta/models/g:streamGenerateContent", b"key=k&alt=sse", "gemini.stream", "g"),
+        ("/v1beta1/projects/p/locations/l/publishers/google/models/g:countTokens", b"", "gemini.count_tokens", "g"),
+        ("/v1/publishers/google/models/g:embedContent", b"", "gemini.embed", "g"),
+    ],
+)
+def test_a_path_that_holds_a_model(path: str, query: bytes, name: str, target: str) -> None:
+    method = "GET" if name == "models.get" else "POST"
+    endpoint, found = resolve(method, path, {}, query)
+    assert (endpoint.name, found) == (name, target)
