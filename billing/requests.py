@@ -49,6 +49,20 @@ class Attempt:
         return sum(charge.cost for charge in self.charges) == self.request.event.cost_nano_usd
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One attempt on the way of a request, and what came of it."""
+
+    request: Request
+    then: str
+
+
+def path(found: Sequence[Attempt]) -> list[Step]:
+    """Tell the way of a request through its attempts, each with why another followed."""
+    requests = [attempt.request for attempt in found]
+    return [Step(one, _then(one.event, after)) for one, after in zip(requests, [*requests[1:], None], strict=True)]
+
+
 def named(events: Sequence[UsageEvent], kinds: Sequence[str] = NAMED) -> list[Request]:
     """Name what events mention; one query for each kind."""
     known = {kind: labels(kind, {getattr(event, f"{kind}_id") or "" for event in events}) for kind in kinds}
@@ -86,6 +100,16 @@ def charges(event: UsageEvent, price: Price | None) -> list[Charge]:
 def slug_of(model_id: str) -> str:
     """Return what clients call a model by; "" when it is gone."""
     return Model.objects.filter(id=model_id).values_list("slug", flat=True).first() or ""
+
+
+def _then(event: UsageEvent, after: Request | None) -> str:
+    if after is None:
+        return "Answered the caller." if event.status < 400 else "The caller was told."
+    if after.event.model_id != event.model_id:
+        return f"So {after.names['model']} was called instead."
+    if after.event.deployment_id != event.deployment_id:
+        return "So another deployment was tried."
+    return "So the same deployment was tried again."
 
 
 def _name(event: UsageEvent, kind: str, known: dict[str, str]) -> str:

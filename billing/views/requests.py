@@ -8,7 +8,7 @@ from billing.asking import asked_for
 from billing.forms.filters import FilterForm, chips
 from billing.models import UsageEvent
 from billing.periods import PRESETS
-from billing.requests import attempts, named, slug_of
+from billing.requests import attempts, named, path, slug_of
 from billing.rollup import data_until
 from billing.spend import events, tally
 from billing.views.spend import CSV
@@ -60,5 +60,6 @@ def usage_detail(request: HttpRequest, request_id: str) -> HttpResponse:
     found = attempts(list(rows))
     if not found:
         raise Http404("no such request")
-    context = {"request_id": request_id, "attempts": found, "model_slug": slug_of(found[-1].request.event.model_id)}
+    model_slug = slug_of(found[-1].request.event.model_id)
+    context = {"request_id": request_id, "attempts": found, "path": path(found), "model_slug": model_slug}
     return render(request, "billing/usage_detail.html", context)

@@ -73,6 +73,37 @@ def test_one_request_shows_each_attempt_and_the_price_behind_its_cost() -> None:
         assert words in html, words
 
 
+def test_the_way_of_a_request_through_places_and_models_is_told() -> None:
+    user = UserFactory()
+    dear, cheap = (
+        ModelFactory(slug=slug, display_name=name) for slug, name in (("large", "Large"), ("small", "Small"))
+    )
+    here, there = (
+        DeploymentFactory(model=dear, upstream_model="here"),
+        DeploymentFactory(model=dear, upstream_model="there"),
+    )
+    spare = DeploymentFactory(model=cheap, upstream_model="spare")
+    ways = [
+        (here, 503, "provider_error"),
+        (here, 504, "upstream_timeout"),
+        (there, 429, "provider_error"),
+        (spare, 200, ""),
+    ]
+    for number, (place, status, code) in enumerate(ways, 1):
+        UsageEventFactory(
+            request_id="req_1", attempt=number, user_id=user.pk, model_id=place.model_id, deployment_id=place.pk,
+            provider_id=place.provider_id, status=status, code=code, cost_nano_usd=0,
+        )  # fmt: skip
+    html = unescape(client_of(user).get(reverse("billing-usage-detail", args=["req_1"])).content.decode())
+    told = [
+        "So the same deployment was tried again.", "So another deployment was tried.", "So Small was called instead.",
+        "Answered the caller.",
+    ]  # fmt: skip
+    places = [html.index(words) for words in told]
+    assert places == sorted(places)
+    assert "upstream timeout (504)" in html
+
+
 def test_an_estimate_and_a_lost_price_are_said() -> None:
     user = UserFactory()
     UsageEventFactory(request_id="req_1", user_id=user.pk, estimated=True, price_id="price_gone", cost_nano_usd=5)
