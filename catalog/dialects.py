@@ -31,7 +31,6 @@ class Trial:
     path: str
     list: str
     headers: Mapping[str, str] = field(default_factory=dict)
-    version: str = ""  # the option that the query's api-version is taken from
 
 
 @dataclass(frozen=True, slots=True)

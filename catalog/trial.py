@@ -35,13 +35,8 @@ def question_for(provider: Provider, address: str, secret: str, client: httpx.Cl
     token = _token(provider, way, secret, client)
     if dialect.trial is None:
         return None
-    base = address.rstrip("/")
-    if provider.dialect == "bedrock":
-        base = base.replace("://bedrock-runtime", "://bedrock", 1)  # the list stands at another host
-    url = f"{base}{dialect.trial.path}"
     options = {**PROVIDERS[provider.dialect].defaults, **provider.options}
-    version = options.get(dialect.trial.version, "")
-    url += f"?api-version={quote(version)}" if version else ""
+    url = _url(provider.dialect, address.rstrip("/"), dialect.trial.path, options)
     headers = dict(dialect.trial.headers)
     if token:
         headers["authorization"] = f"Bearer {token}"
@@ -56,6 +51,16 @@ def question_for(provider: Provider, address: str, secret: str, client: httpx.Cl
 def way_of(provider: Provider) -> str:
     """Return how a provider wants to know who calls."""
     return provider.auth or PROVIDERS[provider.dialect].auth
+
+
+def _url(dialect: str, base: str, path: str, options: dict[str, str]) -> str:
+    if dialect == "bedrock":
+        return base.replace("://bedrock-runtime", "://bedrock", 1) + path  # the list stands at another host
+    if dialect == "azure":
+        base, version = base.removesuffix("/v1").removesuffix("/openai"), options["api_version"]
+        named = f"?api-version={quote(version, safe='')}" if version != "v1" else ""
+        return f"{base}/openai{'/v1' if version in {'v1', 'preview'} else ''}{path}{named}"
+    return base + path
 
 
 def _token(provider: Provider, way: str, secret: str, client: httpx.Client) -> str:

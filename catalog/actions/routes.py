@@ -25,6 +25,12 @@ def set_route(*, actor: Actor, model: Model, body: dict[str, Any], restart_canar
             route = read_route(body)
         except BadRoute as bad:
             raise ValidationError(_by_path(bad.mistakes)) from None
+        standing = Route.objects.filter(model=model).first()
+        before, after = standing.body if standing else {}, written(route)
+        started = bool(route.canary) and (restart_canary or before.get("canary") != after.get("canary"))
+        if before == after and not started:  # even where what it names is gone by now
+            trail.skip()
+            return route
         unknown = strangers(route, names_of(model))
         unknown += [
             (f"fallbacks[{n}].model", "a model is no fallback of itself")
@@ -33,12 +39,6 @@ def set_route(*, actor: Actor, model: Model, body: dict[str, Any], restart_canar
         ]
         if unknown:
             raise ValidationError(_by_path(unknown))
-        standing = Route.objects.filter(model=model).first()
-        before, after = standing.body if standing else {}, written(route)
-        started = bool(route.canary) and (restart_canary or before.get("canary") != after.get("canary"))
-        if before == after and not started:
-            trail.skip()
-            return route
         if after:
             since = timezone.now() if started or standing is None else standing.canary_since
             fields = {"body": after, "canary_since": since, "updated_at": timezone.now()}

@@ -13,12 +13,14 @@ from billing.actions.quotas import remove_quota, set_quota
 from billing.models import Quota
 from billing.quota_rules import QuotaError
 from catalog.actions.access import set_team_models
+from catalog.actions.aliases import add_alias, remove_alias, repoint_alias
 from catalog.actions.credentials import remove_credential, set_credential
 from catalog.actions.deployments import Place, set_deployments
 from catalog.actions.models import change_model, create_model
 from catalog.actions.prices import set_price
 from catalog.actions.providers import change_provider, create_provider, remove_provider
-from catalog.models import Model, Price, Provider
+from catalog.actions.routes import set_route
+from catalog.models import Alias, Deployment, Model, Price, Provider
 from portal.config.check import check
 from portal.config.document import BadConfig
 from portal.config.plan import differences
@@ -80,6 +82,7 @@ class _Applying:
         for slug, team in wanted.teams.items():
             with self._at(f"teams.{slug}"):
                 self._team(slug, team)
+        self._routes(wanted)  # once all that they name is there
         if wanted.organisation_quotas is not None:
             self._quotas("organisation", settings.ORGANISATION_ID, wanted.organisation_quotas, "organisation")
         for slug, provider in wanted.providers.items():
@@ -123,7 +126,7 @@ class _Applying:
             )  # fmt: skip
 
     def _model(self, slug: str, fields: WantedModel) -> None:
-        special = {"name", "price", "deployments", "quotas"}
+        special = {"name", "price", "deployments", "quotas", "route"}
         plain: dict[str, Any] = {name: value for name, value in fields.items() if name not in special}
         if "name" in fields:
             plain["display_name"] = fields["name"]
@@ -139,12 +142,36 @@ class _Applying:
             names = {place["provider"] for place in fields["deployments"]}
             providers = {provider.slug: provider for provider in Provider.objects.filter(slug__in=names)}
             places = [
-                Place(providers[place["provider"]], place["model"], place["weight"], place["enabled"])
+                Place(
+                    providers[place["provider"]], place["model"], place["weight"], place["enabled"],
+                    place.get("region", ""), place.get("data_classes", []), **place.get("timeouts", {}),
+                )
                 for place in fields["deployments"]
-            ]
-            set_deployments(actor=self.actor, model=row, deployments=places)
+            ]  # fmt: skip
+            standing = set_deployments(actor=self.actor, model=row, deployments=places)
+            for deployment, place in zip(standing, fields["deployments"], strict=True):
+                for price in place.get("price", []):
+                    self._price(row, price, deployment)
 
-    def _price(self, model: Model, price: WantedPrice) -> None:
+    def _routes(self, wanted: Wanted) -> None:
+        for slug, model in wanted.models.items():
+            if "route" in model and slug in self.model_ids:
+                with self._at(f"models.{slug}.route"):
+                    set_route(actor=self.actor, model=Model.objects.get(slug=slug), body=model["route"])
+        for name, to in wanted.aliases.items():
+            with self._at(f"aliases.{name}"):
+                self._alias(name, Model.objects.get(slug=to) if to else None)
+
+    def _alias(self, name: str, model: Model | None) -> None:
+        alias = Alias.objects.filter(slug=name).first()
+        if alias is None and model is not None:
+            add_alias(actor=self.actor, slug=name, model=model)
+        elif alias is not None and model is not None:
+            repoint_alias(actor=self.actor, alias=alias, model=model)
+        elif alias is not None:
+            remove_alias(actor=self.actor, alias=alias)
+
+    def _price(self, model: Model, price: WantedPrice, deployment: Deployment | None = None) -> None:
         """Without a moment: from now on, unless these rates are in force already."""
         rates: dict[str, Any] = {
             "input": price.get("input", 0), "output": price.get("output", 0),
@@ -153,10 +180,12 @@ class _Applying:
         }  # fmt: skip
         moment = price.get("effective_from")
         if moment is None:
-            now = Price.objects.filter(model=model).in_force(timezone.now()).first()
+            at = deployment.pk if deployment else ""
+            now = Price.objects.filter(model=model).in_force(timezone.now(), at).first()
             if now and all(getattr(now, name) == value for name, value in rates.items()):
                 return
-        set_price(actor=self.actor, model=model, effective_from=moment, source=price.get("source", ""), **rates)
+        source = price.get("source", "")
+        set_price(actor=self.actor, model=model, effective_from=moment, source=source, deployment=deployment, **rates)
 
     def _person(self, email: str, fields: WantedPerson) -> None:
         person = invite_person(actor=self.actor, email=email, name=fields.get("name", ""))

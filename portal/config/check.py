@@ -16,6 +16,7 @@ def check(wanted: Wanted, found: list[str]) -> list[str]:
     mistakes = [
         *_providers(wanted, providers),
         *_models(wanted, providers.keys(), models),
+        *_aliases(wanted, models | wanted.models.keys()),
         *_teams(wanted, models),
         *_quotas(wanted, models | wanted.models.keys()),
     ]
@@ -71,6 +72,14 @@ def _models(wanted: Wanted, providers: Iterable[str], standing: set[str]) -> lis
             if name and name not in known:
                 mistakes.append(f'models.{slug}.deployments[{n}].provider: there is no provider "{name}"')
     return mistakes
+
+
+def _aliases(wanted: Wanted, known: set[str]) -> list[str]:
+    return [
+        f'aliases.{name}: there is no model "{slug}"'
+        for name, slug in wanted.aliases.items()
+        if slug and slug not in known
+    ]
 
 
 def _quotas(wanted: Wanted, known: set[str]) -> list[str]:

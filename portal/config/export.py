@@ -44,7 +44,9 @@ def export() -> str:
     quotas = _quotas(tree["organisation"]["quotas"])
     if quotas:
         file["organisation"] = {"quotas": quotas}
-    sections: dict[str, Any] = {"providers": _provider, "models": _model, "people": _person, "teams": _team}
+    sections: dict[str, Any] = {
+        "providers": _provider, "models": _model, "aliases": lambda entry: entry["model"], "people": _person, "teams": _team,
+    }  # fmt: skip
     for name, shape in sections.items():
         if tree[name]:
             file[name] = {key: shape(entry) for key, entry in tree[name].items()}
@@ -55,30 +57,32 @@ def _provider(entry: Tree) -> Tree:
     if "credential" in entry:
         ((source, reference),) = entry["credential"].items()
         entry["credential"] = Flow({source: True if source == "sealed" else reference})
+    entry["options"], entry["data_classes"] = Flow(entry["options"]), FlowList(entry["data_classes"])
     return _without_empty(entry)
 
 
 def _model(entry: Tree) -> Tree:
     prices, price = entry.pop("prices"), entry.pop("price")
+    entry.pop("order")  # that of the list
     for name in ("capabilities", "data_classes"):
         entry[name] = FlowList(entry[name])
     shown = _without_empty(entry) | {"max_output_tokens": entry["max_output_tokens"]}
-    places, quotas = shown.pop("deployments", {}), shown.pop("quotas", {})
+    places, quotas, route = shown.pop("deployments", {}), shown.pop("quotas", {}), shown.pop("route", {})
     if len(prices) == 1 and price:
         shown["price"] = Flow(price)
     elif prices:
         shown["price"] = [Flow({"effective_from": moment} | rates) for moment, rates in prices.items()]
     if places:
         shown["deployments"] = [_place(name, row) for name, row in places.items()]
+    if route:
+        shown["route"] = route
     return shown | ({"quotas": _quotas(quotas)} if quotas else {})
 
 
 def _place(name: str, row: Tree) -> Flow:
     provider, _, upstream = name.partition(" ")
-    return Flow(
-        {"provider": provider, "model": upstream, "weight": row["weight"]}
-        | ({} if row["enabled"] else {"enabled": False})
-    )
+    said = {field: value for field, value in row.items() if field != "enabled"}
+    return Flow({"provider": provider, "model": upstream} | said | ({} if row["enabled"] else {"enabled": False}))
 
 
 def _person(entry: Tree) -> Tree:

@@ -13,6 +13,8 @@ from catalog.actions.models import MAX_TOKENS, SLUG
 from catalog.dialects import dialects
 from catalog.models import Model, Provider
 from catalog.models.models import CAPABILITIES, DATA_CLASSES
+from gateway.credentials.ways import WAYS
+from portal.config import routing
 from portal.config.document import BadConfig, parse
 from portal.config.nodes import Node
 from portal.config.quotas import read_quotas
@@ -22,7 +24,7 @@ from portal.people.models import GlobalRole, Team
 Readers = dict[str, Callable[[Node], Any]]
 
 SIMPLE_SLUG = re.compile(r"\A[A-Za-z0-9_-]{1,64}\Z")
-SECTIONS = ("version", "providers", "models", "people", "teams", "organisation")
+SECTIONS = ("version", "providers", "models", "aliases", "people", "teams", "organisation")
 
 
 def read(text: str) -> tuple[Wanted, list[str]]:
@@ -43,6 +45,7 @@ def read(text: str) -> tuple[Wanted, list[str]]:
     wanted = Wanted(
         providers=_named(found.get("providers", nothing), _slug, PROVIDER),
         models=_named(found.get("models", nothing), _model_slug, MODEL),
+        aliases=routing.aliases(found.get("aliases", nothing)),
         people=_named(found.get("people", nothing), _email, PERSON),
         teams=_named(found.get("teams", nothing), _team_slug, TEAM),
         organisation_quotas=organisation.get("quotas"),
@@ -208,8 +211,11 @@ PROVIDER: Readers = {
     "name": _text(empty=False),
     "kind": _choice(Provider.Kind.values),
     "dialect": lambda node: node.choice(dialects()),
+    "auth": lambda node: node.choice(("", *WAYS)),
     "base_url": _text(500, empty=False),
+    "options": routing.options,
     "region": _text(64),
+    "data_classes": _each(_choice(DATA_CLASSES)),
     "internal": Node.flag,
     "enabled": Node.flag,
     "credential": _credential,
@@ -230,6 +236,10 @@ DEPLOYMENT: Readers = {
     "model": _text(empty=False),
     "weight": lambda node: node.whole(0, MAX_WEIGHT),
     "enabled": Node.flag,
+    "region": _text(64),
+    "data_classes": _each(_choice(DATA_CLASSES)),
+    "timeouts": routing.timeouts,
+    "price": _prices,
 }
 MODEL: Readers = {
     "name": _text(empty=False),
@@ -245,6 +255,7 @@ MODEL: Readers = {
     "data_classes": _each(_choice(DATA_CLASSES)),
     "price": _prices,
     "deployments": _deployments,
+    "route": routing.route,
     "quotas": lambda node: read_quotas(node, "model"),
 }
 PERSON: Readers = {

@@ -8,8 +8,9 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from billing.models import Quota
-from catalog.models import Credential, Deployment, Model, Price, Provider, TeamModel
+from catalog.models import Alias, Credential, Deployment, Model, Price, Provider, Route, TeamModel
 from gateway.money import format_usd
+from portal.config import routing
 from portal.config.quotas import model_slugs, quota_tree
 from portal.config.wanted import Wanted
 from portal.people.models import GlobalRole, Membership, Team, User
@@ -27,6 +28,9 @@ def state(wanted: Wanted | None = None) -> Tree:
         "organisation": organisation,
         "providers": _providers(wanted.providers if wanted and some else None),
         "models": _models(wanted.models if wanted and some else None),
+        "aliases": routing.names_of_aliases(
+            Alias.objects.filter(slug__in=wanted.aliases) if wanted and some else Alias.objects.all()
+        ),
         "people": people,
         "teams": _teams(wanted.teams if wanted and some else None),
     }
@@ -45,7 +49,7 @@ def _providers(slugs: Collection[str] | None) -> Tree:
 
 
 def _provider(row: Provider) -> Tree:
-    fields = ("name", "kind", "dialect", "base_url", "region", "internal", "enabled")
+    fields = ("name", "kind", "dialect", "auth", "base_url", "options", "region", "data_classes", "internal", "enabled")
     tree: Tree = {field: getattr(row, field) for field in fields}
     credential: Credential | None = getattr(row, "credential", None)
     if credential is not None:
@@ -62,17 +66,37 @@ def _models(slugs: Collection[str] | None) -> Tree:
     ids = [row.pk for row in found]
     quotas = _quotas("model", ids)
     prices: dict[str, list[Price]] = {pk: [] for pk in ids}
-    for price in Price.objects.filter(model__in=rows.values("pk"), deployment_id="").order_by("effective_from"):
+    for price in Price.objects.filter(model__in=rows.values("pk")).order_by("effective_from"):
         prices[price.model_id].append(price)
+    sorted_prices = {pk: routing.of_deployments(found) for pk, found in prices.items()}
     places: dict[str, Tree] = {pk: {} for pk in ids}
     deployments = Deployment.objects.filter(model__in=rows.values("pk")).select_related("provider")
-    for place in deployments.order_by("provider__slug", "upstream_model"):
-        row = {"weight": place.weight, "enabled": place.enabled}
-        places[place.model_id][f"{place.provider.slug} {place.upstream_model}"] = row
+    for place in deployments.order_by("position", "pk"):
+        name = f"{place.provider.slug} {place.upstream_model}"
+        places[place.model_id][name] = _place(place, sorted_prices[place.model_id].get(place.pk, []))
+    routes = dict(Route.objects.filter(model__in=rows.values("pk")).values_list("model_id", "body"))
     return {
-        row.slug: _model(row) | _prices(prices[row.pk]) | {"deployments": places[row.pk], "quotas": quotas[row.pk]}
+        row.slug: _model(row)
+        | _prices(sorted_prices[row.pk][""])
+        | {"deployments": places[row.pk], "order": _order(places[row.pk])}
+        | {"route": routes.get(row.pk, {}), "quotas": quotas[row.pk]}
         for row in found
     }
+
+
+def _order(places: Tree) -> list[str]:
+    """Return in which order several deployments stand."""
+    return list(places) if len(places) > 1 else []
+
+
+def _place(row: Deployment, prices: list[Price]) -> Tree:
+    """Return a deployment as a file says it."""
+    tree: Tree = {"weight": row.weight, "enabled": row.enabled} | routing.special(row)
+    if len(prices) == 1 and prices[0].effective_from <= timezone.now():
+        tree["price"] = rates_of(prices[0])
+    elif prices:
+        tree["price"] = [{"effective_from": one.effective_from.isoformat()} | rates_of(one) for one in prices]
+    return tree
 
 
 def _model(row: Model) -> Tree:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Literal, TypedDict
+from typing import Any, Literal, Required, TypedDict
 
 
 class CredentialSource(TypedDict, total=False):
@@ -18,8 +18,11 @@ class WantedProvider(TypedDict, total=False):
     name: str
     kind: str
     dialect: str
+    auth: str
     base_url: str
+    options: dict[str, str]
     region: str
+    data_classes: list[str]
     internal: bool
     enabled: bool
     credential: CredentialSource | None
@@ -39,11 +42,17 @@ class WantedPrice(TypedDict, total=False):
     source: str
 
 
-class WantedDeployment(TypedDict):
-    provider: str
-    model: str
-    weight: int
-    enabled: bool
+class WantedDeployment(TypedDict, total=False):
+    """`timeouts`: seconds, by the names of `catalog.actions.deployments.TIMEOUTS`. What is absent is as usual."""
+
+    provider: Required[str]
+    model: Required[str]
+    weight: Required[int]
+    enabled: Required[bool]
+    region: str
+    data_classes: list[str]
+    timeouts: dict[str, int]
+    price: list[WantedPrice]
 
 
 class WantedQuota(TypedDict):
@@ -71,6 +80,7 @@ class WantedModel(TypedDict, total=False):
     data_classes: list[str]
     price: list[WantedPrice]
     deployments: list[WantedDeployment]
+    route: dict[str, Any]
     quotas: list[WantedQuota]
 
 
@@ -96,6 +106,7 @@ class Wanted:
 
     providers: dict[str, WantedProvider] = field(default_factory=dict)
     models: dict[str, WantedModel] = field(default_factory=dict)
+    aliases: dict[str, str | None] = field(default_factory=dict)  # name → id of a model; None: taken away
     people: dict[str, WantedPerson] = field(default_factory=dict)
     teams: dict[str, WantedTeam] = field(default_factory=dict)
     organisation_quotas: list[WantedQuota] | None = None

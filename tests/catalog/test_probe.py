@@ -25,6 +25,8 @@ class Engine(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.status, self.body, self.headers, self.seen = 200, b'{"data": [{"id": "a"}, {"id": "b"}]}', {}, []  # type: ignore[var-annotated]
 
+        self.heads: list[dict[str, str]] = []
+
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.server_port}/v1"
@@ -34,6 +36,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         engine: Any = self.server
         engine.seen.append((self.path, self.headers.get("authorization")))
+        engine.heads.append({name.lower(): value for name, value in self.headers.items()})
         self.send_response(engine.status)
         for name, value in engine.headers.items():
             self.send_header(name, value)
@@ -88,6 +91,50 @@ def test_what_is_wrong_is_said_in_words(
     assert not finding.works
     assert words in finding.words
     assert SECRET not in finding.words
+
+
+@pytest.mark.parametrize(
+    ("dialect", "options", "name", "path", "header"),
+    [
+        ("anthropic", {}, "data", "/v1/models", ("x-api-key", SECRET)), ("gemini", {}, "models", "/v1/models", ("x-goog-api-key", SECRET)),
+        ("azure", {}, "data", "/v1/openai/v1/models", ("api-key", SECRET)),
+        ("azure", {"api_version": "2024-10-21"}, "data", "/v1/openai/models?api-version=2024-10-21", ("api-key", SECRET)),
+        ("bedrock", {"region": "eu-central-1"}, "modelSummaries", "/v1/foundation-models", ("authorization", f"Bearer {SECRET}")),
+    ],
+)  # fmt: skip
+def test_each_dialect_is_asked_in_its_own_way(
+    dialect: str, options: dict[str, str], name: str, path: str, header: tuple[str, str], engine: Engine, provider: Provider
+) -> None:  # fmt: skip
+    Provider.objects.update(dialect=dialect, options=options, base_url=engine.address.removesuffix("/v1") + "/v1")
+    if dialect == "azure":
+        path = path.removeprefix("/v1")
+        Provider.objects.update(base_url=engine.address.removesuffix("/v1"))
+    engine.body = json.dumps({name: [{}, {}, {}]}).encode()
+    finding = try_provider(Provider.objects.get())
+    assert finding.works, finding.words
+    assert "offers 3 models" in finding.sentence
+    assert f"It took {finding.latency_ms} ms." in finding.sentence
+    assert engine.seen[-1][0] == path
+    assert engine.heads[-1][header[0]] == header[1]
+
+
+def test_an_access_key_signs_and_is_not_sent(engine: Engine, provider: Provider) -> None:
+    Provider.objects.update(dialect="bedrock", options={"region": "eu-central-1"})
+    keys = {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY"}
+    set_credential(actor=SYSTEM, provider=provider, value=json.dumps(keys, indent=1))
+    engine.body = b'{"modelSummaries": []}'
+    assert try_provider(Provider.objects.get()).works
+    assert engine.heads[-1]["authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/")
+    assert "wJalr" not in str(engine.heads)
+
+
+def test_a_credential_that_cannot_be_used_is_said(engine: Engine, provider: Provider) -> None:
+    Provider.objects.update(dialect="vertex", options={"project": "p", "location": "europe-west1"})
+    finding = try_provider(Provider.objects.get())
+    assert not finding.works
+    assert "not valid JSON" in finding.words
+    assert SECRET not in finding.words
+    assert engine.seen == []
 
 
 def test_a_redirect_is_not_followed(engine: Engine, provider: Provider) -> None:

@@ -39,7 +39,11 @@ PAGES: dict[str, dict[str, str]] = {
     },
     "pia": {
         "home": "/", "providers": "/catalog/providers", "provider-add": "/catalog/providers/add",
-        "provider": "/catalog/providers/{provider}", "models": "/catalog/manage", "model-add": "/catalog/manage/add",
+        "provider-add-known": "/catalog/providers/add?known=mistral",
+        "provider": "/catalog/providers/{provider}", "credential": "/catalog/providers/{provider}/credential",
+        "aliases": "/catalog/aliases", "alias-add": "/catalog/aliases/add", "alias": "/catalog/aliases/{alias}",
+        "alias-remove": "/catalog/aliases/{alias}/remove", "routing": "/catalog/manage/{model}/routing",
+        "dry-run": "/catalog/manage/{model}/routing/try?team=search&prompt_tokens=1000&data_class=public", "models": "/catalog/manage", "model-add": "/catalog/manage/add",
         "model": "/catalog/manage/{model}", "model-retire": "/catalog/manage/{model}/retire",
         "prices": "/catalog/manage/{model}/prices", "price-add": "/catalog/manage/{model}/prices/add",
         "people": "/people/users", "invite": "/people/users/new", "person": "/people/users/{erin}",
@@ -75,6 +79,7 @@ def make_traffic(browser: Browser, url: str) -> dict[str, str]:
     ids["erin"] = last(pia, f"{url}/people/users?q=erin", "/people/users/user_")
     ids["provider"] = last(pia, f"{url}/catalog/providers", "/catalog/providers/prov_")
     ids["model"] = last(pia, f"{url}/catalog/manage?q=demo-chat", "/catalog/manage/mdl_")
+    ids["alias"] = alias(pia, url)
     ids["event"] = last(ada, f"{url}/people/audit", "/people/audit/aud_")
     ids["limit"] = last(finn, f"{url}/spend/limits", "/spend/limits/quota_")
     ids["extra"] = extra(finn, url, ids["limit"])
@@ -133,6 +138,14 @@ def stop(page: Page, url: str, model: str) -> str:
     page.locator("[name=reason]").fill("Its provider reports that answers leak between customers.")
     send(page)
     return last(page, f"{url}/stops", "/stops/stop_")
+
+
+def alias(page: Page, url: str) -> str:
+    page.goto(f"{url}/catalog/aliases/add")
+    page.locator("[name=slug]").fill("everyday")
+    page.locator("[name=model]").select_option(value="demo-chat")
+    send(page)
+    return last(page, f"{url}/catalog/aliases", "/catalog/aliases/alias_")
 
 
 def pair(page: Page, url: str) -> str:

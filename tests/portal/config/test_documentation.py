@@ -27,7 +27,12 @@ def test_every_variable_is_described() -> None:
     read = {
         name for file in ("portal/settings.py", "portal/env.py") for name in READ.findall((ROOT / file).read_text())
     }
-    read |= {"SECRET_KEY", "ATRIUM_PEPPER", "ATRIUM_KEK", *(one.key for one in providers().values() if one.prices and one.key)}
+    read |= {
+        "SECRET_KEY",
+        "ATRIUM_PEPPER",
+        "ATRIUM_KEK",
+        *(one.key for one in providers().values() if one.prices and one.key),
+    }
     assert len(read) > 40
     assert sorted(name for name in read if f"`{name}`" not in PAGE) == []
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from billing.models import Quota
 from catalog.actions.credentials import set_credential
-from catalog.models import Deployment, Model, Provider, TeamModel
+from catalog.models import Alias, Deployment, Model, Price, Provider, TeamModel
 from portal.config.apply import apply
 from portal.config.export import export
 from portal.people.models import GlobalRole, Membership, Team, User
@@ -23,7 +23,7 @@ SECRET = "sk-live-Zq7mT4vX9pLw2"
 
 
 def forget_everything() -> None:
-    for table in (TeamModel, Deployment, Model, Provider, Quota, Membership, GlobalRole, Team, User):
+    for table in (TeamModel, Alias, Price, Deployment, Model, Provider, Quota, Membership, GlobalRole, Team, User):
         table.objects.all().delete()  # type: ignore[attr-defined]
 
 
@@ -118,6 +118,8 @@ PROVIDER = st.fixed_dictionaries(
     optional={
         "name": NAMES | TRICKY, "region": NAMES | TRICKY, "internal": st.booleans(), "enabled": st.booleans(),
         "credential": st.sampled_from([{"env": "ACME_KEY"}, {"file": "/run/secrets/acme key"}, None]),
+        "auth": st.sampled_from(["", "x-api-key", "none"]),
+        "data_classes": st.lists(st.sampled_from(["public", "internal"]), unique=True),
     },
 )  # fmt: skip
 MODEL = st.fixed_dictionaries(
@@ -130,6 +132,25 @@ MODEL = st.fixed_dictionaries(
         "data_classes": st.lists(st.sampled_from(["public", "restricted"]), unique=True),
         "price": PRICE, "quotas": QUOTAS,
     },
+)  # fmt: skip
+SECONDS = st.integers(1, 3600)
+PLACE = some(
+    weight=st.integers(0, 9), enabled=st.booleans(), region=NAMES, price=PRICE,
+    data_classes=st.lists(st.sampled_from(["public", "restricted"]), unique=True),
+    timeouts=some(connect=SECONDS, first_byte=SECONDS, idle=SECONDS, total=SECONDS),
+)  # fmt: skip
+WHEN = some(
+    metadata=st.dictionaries(NAMES | TRICKY, WORDS, max_size=2), least_prompt_tokens=st.integers(0, 10),
+    most_prompt_tokens=st.integers(10, 20), data_classes=st.lists(st.sampled_from(["public", "internal"]), unique=True),
+)  # fmt: skip
+ROUTE = some(
+    strategy=st.sampled_from(["ordered", "cheapest", "weighted"]), retries=st.integers(0, 10), retry_within_s=SECONDS,
+    regions=st.lists(NAMES | TRICKY, max_size=2),
+    rules=st.lists(
+        st.fixed_dictionaries({"name": NAMES | TRICKY, "regions": st.lists(NAMES, min_size=1, max_size=2)}, optional={"when": WHEN}),
+        max_size=2, unique_by=lambda rule: rule["name"].strip().lower(),
+    ),
+    fallbacks=st.just([{"model": FALLBACK, "on": ["error"]}]),
 )  # fmt: skip
 TEAM = some(
     name=NAMES, cost_centre=NAMES, status=st.sampled_from(["active", "blocked"]), quotas=QUOTAS,
@@ -163,12 +184,13 @@ def test_export_is_applied_without_a_change_and_makes_the_same_again(
     sections["models"] |= deepcopy(FIXED)
     for model in sections["models"].values():
         if sections["providers"]:
-            place = {
-                "provider": data.draw(st.sampled_from(sorted(sections["providers"]))),
-                "model": data.draw(NAMES),
-                "weight": 3,
-            }
-            model["deployments"] = [place]
+            where, name = data.draw(st.sampled_from(sorted(sections["providers"]))), data.draw(NAMES)
+            model["deployments"] = [{"provider": where, "model": name} | data.draw(PLACE)]
+            model["deployments"] += [{"provider": where, "model": name + "2"}]
+            if model.get("context_tokens") != 5:
+                canary = {"canary": {"deployment": f"{where}/{name}", "percent": data.draw(st.floats(0, 100))}}
+                model["route"] = data.draw(ROUTE) | data.draw(st.sampled_from([{}, canary]))
+    sections["aliases"] = data.draw(st.sampled_from([{}, {"an-alias": DEAR, "2.5": FALLBACK}]))
     for team in sections["teams"].values():
         if sections["models"]:
             team["models"] = data.draw(st.lists(st.sampled_from(sorted(sections["models"])), unique=True))

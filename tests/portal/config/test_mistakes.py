@@ -36,6 +36,24 @@ ONE_MISTAKE = [
     ("version: 1\nteams: {Search: {}}", "teams.Search: a team's short name is written in small letters"),
     ("version: 1\nmodels: {a b: {context_tokens: 1}}", "models.a b: a model's id"),
     ("version: 1\npeople: {nobody: {}}", 'people.nobody: "nobody" is no e-mail address'),
+    # routes, aliases, options, time limits
+    ("version: 1\nmodels: {a: {context_tokens: 5, route: {strategy: fate}}}", "models.a.route.strategy: "),
+    ("version: 1\nmodels: {a: {context_tokens: 5, route: {retries: many}}}", "models.a.route.retries: "),
+    ("version: 1\nmodels: {a: {context_tokens: 5, route: []}}", "models.a.route: "),
+    ("version: 1\nmodels: {a: {context_tokens: 5, route: {rules: [{name: r}]}}}", "models.a.route.rules[0]: "),
+    (
+        "version: 1\nmodels: {a: {context_tokens: 5, route: {fallbacks: [{model: b, on: [error]}]}}}",
+        'models.a.route.fallbacks[0].model: there is no model "b"',
+    ),
+    ("version: 1\naliases: {a b: c}", "aliases.a b: an alias holds"),
+    ("version: 1\naliases: {a: nobody}", 'aliases.a: there is no model "nobody"'),
+    ("version: 1\naliases: [a]", "aliases: this must be a mapping"),
+    (
+        "version: 1\nproviders: {a: {base_url: 'https://a.example.com', options: {moon: full}}}",
+        "providers.a.options.moon: There is no such option",
+    ),
+    ("version: 1\nproviders: {a: {base_url: 'https://a.example.com', auth: magic}}", "providers.a.auth: "),
+    ("version: 1\nproviders: {a: {base_url: 'https://a.example.com', dialect: klingon}}", "providers.a.dialect: "),
     # types
     ("version: 1\nteams: {a: {name: 5}}", "teams.a.name: write this in quotes"),
     ("version: 1\nteams: {a: {name: ''}}", "teams.a.name: this must not be empty"),
