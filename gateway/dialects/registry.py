@@ -22,9 +22,9 @@ from gateway.dialects.bedrock.provider import ConverseProvider
 from gateway.dialects.bedrock.writer import failed as converse_failed
 from gateway.dialects.chat.formats import ChatClient, ChatProvider
 from gateway.dialects.gemini import embeddings as gemini_embeddings
+from gateway.dialects.gemini import lane as gemini_lane
 from gateway.dialects.gemini import request as gemini
 from gateway.dialects.gemini.formats import GeminiClient, GeminiProvider
-from gateway.dialects.gemini.lane import GeminiLane
 from gateway.dialects.lanes import Lane
 from gateway.dialects.members import Members
 from gateway.dialects.openai_lane import OpenAILane
@@ -87,7 +87,7 @@ SERVICES: dict[Kind, Service] = {
     ("gemini", "stream_array"): Service(
         gemini.parse_stream, gemini.prompt, stream_type=JSON, failed=lambda body: b",\r\n" + body + b"]"
     ),
-    ("gemini", "count_tokens"): Service(gemini.parse_count, gemini.prompt, counted=gemini.counted),
+    ("gemini", "count_tokens"): Service(gemini.parse_count, gemini.prompt, has_output=False, counted=gemini.counted),
     ("gemini", "embed"): Service(gemini_embeddings.parse_one, gemini_embeddings.prompt, has_output=False),
     ("gemini", "batch_embed"): Service(gemini_embeddings.parse_many, gemini_embeddings.prompt, has_output=False),
     ("bedrock", "converse"): Service(lambda members, model: converse.parse(members, model, False), converse_prompt),
@@ -110,9 +110,10 @@ CLIENTS: dict[Kind, ClientFormat] = {
 }
 
 _GEMINI_LANES: dict[Kind, Lane] = {
-    ("gemini", "generate"): GeminiLane(),
-    ("gemini", "stream"): GeminiLane(),
-    ("gemini", "stream_array"): GeminiLane(array=True),
+    ("gemini", "generate"): gemini_lane.GeminiLane(),
+    ("gemini", "stream"): gemini_lane.GeminiLane(),
+    ("gemini", "stream_array"): gemini_lane.GeminiLane(array=True),
+    ("gemini", "count_tokens"): gemini_lane.CountLane(),
     ("gemini", "embed"): gemini_embeddings.EmbedLane("embedContent"),
     ("gemini", "batch_embed"): gemini_embeddings.EmbedLane("batchEmbedContents"),
     ("openai", "embeddings"): gemini_embeddings.OpenAIEmbedLane(),

@@ -69,7 +69,13 @@ def embed(number: int, request: dict[str, Any], plan: Plan) -> Answer:
     return Answer(f"gemini-{number}", 1, 0, body=json.dumps(body).encode())
 
 
+def count(number: int, request: dict[str, Any], plan: Plan) -> Answer:
+    """Answer with a number of tokens."""
+    return Answer(f"gemini-{number}", 0, 0, body=json.dumps({"totalTokens": 42}).encode())
+
+
 MAKERS = {
+    ":countTokens": count,
     ":generateContent": generate,
     ":streamGenerateContent": stream,
     ":embedContent": embed,

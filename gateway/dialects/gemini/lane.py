@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from gateway.dialects.gemini.request import config_of
+from gateway.dialects.gemini.request import config_of, counted_part
 from gateway.dialects.gemini.stream import GeminiStream, call_fragments
 from gateway.dialects.gemini.usage import usage_of
 from gateway.dialects.lanes import Outbound, Whole
@@ -14,7 +14,7 @@ from gateway.dialects.openai_answer import as_detail, status_of
 from gateway.dialects.openai_usage import generated
 from gateway.dialects.shapes import answered, listed
 from gateway.snapshot import DeploymentPolicy
-from gateway.types import ParsedRequest
+from gateway.types import ParsedRequest, Usage
 
 
 def resource(deployment: DeploymentPolicy) -> str:
@@ -79,6 +79,29 @@ class GeminiLane:
     def stream(self, request: ParsedRequest) -> GeminiStream:
         """See `Lane.stream`."""
         return GeminiStream(request.choices, array=self._array)
+
+
+class CountLane(GeminiLane):
+    """See `Lane`: a countTokens, which costs nothing."""
+
+    def outbound(
+        self, request: ParsedRequest, deployment: DeploymentPolicy, cap: int, headers: Mapping[bytes, bytes]
+    ) -> Outbound:
+        """See `Lane.outbound`. Vertex AI knows no request within a request: it gets the inner one."""
+        name, inner = counted_part(request.members)
+        model = {"model": msgspec.json.encode(resource(deployment))}
+        body = inner.replaced(model if name or "model" in inner else {})
+        if name and deployment.dialect != "vertex":
+            body = request.members.replaced({name: body})
+        return Outbound(path_of(deployment, "countTokens"), body)
+
+    def whole(self, request: ParsedRequest, body: bytes) -> Whole | None:
+        """See `Lane.whole`."""
+        answer = answered(body)
+        if answer is None:
+            return None
+        error = answer.get("error")
+        return Whole(b"", Usage(), as_detail(error), status_of(error)) if error else Whole(body, Usage())
 
 
 def _spelled_as(config: Members | None, changes: dict[str, bytes]) -> dict[str, bytes]:

@@ -35,7 +35,6 @@ _TOP = folded(
     "safetySettings",
 )  # fmt: skip
 _CONFIG = folded(*OUTSIDE_CONFIG, "maxOutputTokens", "candidateCount", "responseModalities", "responseFormat")
-_COUNTED = folded("generateContentRequest", "contents", "systemInstruction", "tools")
 _FUNCTIONS = {"functionDeclarations", "function_declarations"}
 _TEXT = ("TEXT", ["TEXT"], "text", ["text"])
 _TIERS = ("", "standard", "flex", "unspecified", "service_tier_unspecified")
@@ -79,20 +78,15 @@ def parse(members: Members, target: str) -> ParsedRequest:
 
 def parse_count(members: Members, target: str) -> ParsedRequest:
     """Read a request of which only the tokens are to be counted: contents, or a whole request to generate."""
-    model, names = model_of(target), spelled(members.spans, _COUNTED)
-    if "generateContentRequest" in names:
-        inner = members_of(members, names["generateContentRequest"], "generateContentRequest")
-        members = inner or members
-    return ParsedRequest(
-        members=members,
-        model=model,
-        streamed=False,
-        choices=1,
-        output_cap=0,
-        usage_wanted=False,
-        prompt_bound=len(members.body),
-        window_bound=False,
-    )
+    read = parse(counted_part(members)[1], target)
+    return structs.replace(read, members=members, output_cap=0, choices=1)
+
+
+def counted_part(members: Members) -> tuple[str, Members]:
+    """Return what is to be counted, and the name under which it stands: "" where that is the whole body."""
+    name = spelled(members.spans, folded("generateContentRequest")).get("generateContentRequest", "")
+    inner = members_of(members, name, "generateContentRequest") if name else None
+    return ("", members) if inner is None else (name, inner)
 
 
 def counted(tokens: int) -> bytes:
@@ -118,7 +112,7 @@ def config_of(members: Members) -> tuple[str, Members | None]:
 
 def prompt(request: ParsedRequest) -> Countable:
     """Return what counts as prompt."""
-    body: dict[str, Any] = msgspec.json.decode(request.members.body, type=dict)
+    body: dict[str, Any] = msgspec.json.decode(counted_part(request.members)[1].body, type=dict)
     texts: list[str] = []
     overhead, complete = REPLY_TOKENS, True
     system = field(body, "systemInstruction")

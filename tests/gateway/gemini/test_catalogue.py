@@ -9,13 +9,29 @@ from tests.upstream import FakeUpstream, Plan
 
 
 def test_tokens_are_counted_without_a_call(sdk: genai.Client, gateway: LiveGateway, upstream: FakeUpstream) -> None:
-    counted = sdk.models.count_tokens(model="gemini", contents="one two three")
+    counted = sdk.models.count_tokens(model="translated", contents="one two three")
     assert counted.total_tokens == 3 + 3 + 3  # words, and what frames a message and a reply
     assert (upstream.received, gateway.journal.opened) == ([], [])
     body = {"generateContentRequest": {"model": "models/x", "contents": [{"parts": [{"text": "one two three"}]}]}}
     assert gateway.client.post("/v1beta/models/translated:countTokens", json=body).json() == {"totalTokens": 9}
     assert gateway.client.post("/v1beta/models/nothing:countTokens", json=body).status_code == 404
     assert gateway.stranger.post("/v1beta/models/gemini:countTokens", json=body).status_code == 401
+
+
+def test_google_counts_its_own_tokens_for_nothing(
+    sdk: genai.Client, gateway: LiveGateway, upstream: FakeUpstream
+) -> None:
+    assert sdk.models.count_tokens(model="gemini", contents="one two three").total_tokens == 42
+    whole = {"contents": [{"parts": [{"text": "one"}]}], "model": "models/gemini"}
+    for model in ("gemini", "vertex"):
+        answer = gateway.client.post(f"/v1beta/models/{model}:countTokens", json={"generateContentRequest": whole})
+        assert answer.json() == {"totalTokens": 42}
+    asked = whole | {"model": "models/gemini-3.5-flash"}
+    assert upstream.received[1].json() == {"generateContentRequest": asked}
+    name = "projects/acme-1/locations/europe-west1/publishers/google/models/gemini-3.5-pro"
+    assert upstream.received[2].json() == whole | {"model": name}
+    assert upstream.received[2].target == f"/v1/{name}:countTokens"
+    assert [closed.cost_nano_usd for closed in gateway.journal.closed] == [0, 0, 0]
 
 
 def test_embeddings(sdk: genai.Client, gateway: LiveGateway, upstream: FakeUpstream) -> None:
