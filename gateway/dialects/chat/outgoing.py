@@ -4,6 +4,7 @@ What has no word there and changes nothing of the answer is left out: marks for 
 thought, and a wish for no thought that is said in tokens.
 """
 
+import re
 from typing import Any
 
 import msgspec
@@ -14,6 +15,9 @@ from gateway.dialects.profiles import profile_of
 from gateway.snapshot import DeploymentPolicy
 
 WHO = "OpenAI's chat format"
+NEVER_THINKS = re.compile(
+    r"(?:.*/)?(?:ft:)?(?:chatgpt-)?gpt-(?:3|4)"
+)  # OpenAI's before o1 and GPT-5 refuse the parameter
 AUDIO = {"audio/mp3": "mp3", "audio/mpeg": "mp3", "audio/wav": "wav", "audio/x-wav": "wav"}
 
 
@@ -34,10 +38,8 @@ def write_request(asked: Request, deployment: DeploymentPolicy, cap: int) -> byt
         body |= _tool_choice(asked)
     if asked.format is not None:
         body["response_format"] = _format(asked.format)
-    if asked.thinking_tokens:
-        body["reasoning_effort"] = effort_of(asked.thinking_tokens)
-    elif asked.thinking_tokens is None and asked.effort:
-        body["reasoning_effort"] = asked.effort
+    if effort := _effort(asked):
+        body["reasoning_effort"] = effort
     if asked.logprobs:
         body["logprobs"] = True
     said: dict[str, Any] = {
@@ -52,6 +54,19 @@ def write_request(asked: Request, deployment: DeploymentPolicy, cap: int) -> byt
     }
     written = msgspec.json.encode(body | {name: value for name, value in said.items() if value is not None})
     return profile.fitted(written)
+
+
+def _effort(asked: Request) -> str:
+    """Return how long to think; "" for models that never do, whatever agents ask of every model."""
+    if NEVER_THINKS.match(asked.model):
+        return ""
+    return (
+        effort_of(asked.thinking_tokens)
+        if asked.thinking_tokens
+        else ""
+        if asked.thinking_tokens == 0
+        else asked.effort
+    )
 
 
 def _messages(asked: Request) -> list[dict[str, Any]]:

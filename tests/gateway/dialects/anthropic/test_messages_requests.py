@@ -224,6 +224,18 @@ def test_parameters_as_a_chat(changes: dict[str, Any], expected: dict[str, Any])
     assert {name: sent.get(name) for name in expected} == expected
 
 
+def test_models_that_never_think_are_not_asked_to() -> None:
+    asked = read_request(parsed(parse, BODY | {"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}}))
+    for model, expected in (
+        ("gpt-4o", None),
+        ("openai/gpt-4.1-mini", None),
+        ("gpt-5", "high"),
+        ("gpt-oss-120b", "high"),
+    ):
+        asked.model = model
+        assert json.loads(write_request(asked, OPENAI, 0)).get("reasoning_effort") == expected
+
+
 @pytest.mark.parametrize(
     ("changes", "param"),
     [
