@@ -1,6 +1,8 @@
 """Providers that are out are asked whether they answer again, by one process, and never by a paid call."""
 
-from typing import Any
+import asyncio
+from collections.abc import Iterator
+from typing import cast
 
 import pytest
 
@@ -9,24 +11,17 @@ from gateway.control.database import DatabaseThread
 from gateway.control.probing import ASKED_EVERY_S, Prober
 from gateway.errors import UpstreamError
 from gateway.routing.breaker import PLACE
+from gateway.runtime import Runtime
 from gateway.snapshot import DeploymentPolicy
 from tests.factories import gateway as make
 from tests.factories.catalog import ProviderFactory
 from tests.gateway.routing.test_sharing import Clock, MemoryBoard, Process
 from tests.upstream import FakeUpstream
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
 REFUSED = UpstreamError("It refused the credential.", code="upstream_credential")
 FAILED = UpstreamError("It broke off.")
 UNREACHABLE = UpstreamError("It could not be reached.", sent=False)
-
-
-class Here(DatabaseThread):
-    """Works at once, on the connection of the test."""
-
-    async def run(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
-        """See `DatabaseThread.run`."""
-        return fn(*args, **kwargs)
 
 
 class World:
@@ -37,7 +32,8 @@ class World:
         row: Provider = ProviderFactory(base_url=upstream.url, internal=True)
         self.place: DeploymentPolicy = make.deployment(upstream.url, provider_id=row.pk)
         self.processes = [Process(self.board, self.clock) for _ in range(2)]
-        self.probers = [Prober(process, self.board, Here("test")) for process in self.processes]  # type: ignore[arg-type]
+        self.database = DatabaseThread("test-probe")
+        self.probers = [Prober(cast(Runtime, process), self.board, self.database) for process in self.processes]
 
     def fail(self, error: UpstreamError) -> None:
         for process in self.processes:
@@ -45,10 +41,10 @@ class World:
                 now = self.clock.monotonic()
                 process.health.fail(process.health.begin(self.place, now), error, now)
 
-    async def ask(self) -> list[str]:
+    def ask(self) -> list[str]:
         """Let every process ask; return how each finds the place then."""
         for prober in self.probers:
-            await prober.once()
+            asyncio.run(prober.once())
         now = self.clock.monotonic()
         return [
             "barred" if one.health.barred(self.place, now) else one.health.of(self.place).breaker.state(now)
@@ -57,13 +53,14 @@ class World:
 
 
 @pytest.fixture
-def world(upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch) -> World:
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # the loop of this test has one thread, as its database has
-    return World(upstream)
+def world(upstream: FakeUpstream) -> Iterator[World]:
+    made = World(upstream)
+    yield made
+    made.database.shutdown()
 
 
-async def test_who_is_well_is_not_asked(world: World) -> None:
-    assert await world.ask() == ["closed", "closed"]
+def test_who_is_well_is_not_asked(world: World) -> None:
+    assert world.ask() == ["closed", "closed"]
     assert not world.upstream.received
 
 
@@ -71,27 +68,27 @@ async def test_who_is_well_is_not_asked(world: World) -> None:
     ("error", "found"),
     [(REFUSED, ["closed", "barred"]), (UNREACHABLE, ["closed", "open"]), (FAILED, ["half-open", "open"])],
 )
-async def test_one_process_asks_what_costs_nothing(world: World, error: UpstreamError, found: list[str]) -> None:
+def test_one_process_asks_what_costs_nothing(world: World, error: UpstreamError, found: list[str]) -> None:
     world.fail(error)
-    assert await world.ask() == found
+    assert world.ask() == found
     assert [(one.method, one.target) for one in world.upstream.received] == [("GET", "/v1/models")]
 
 
-async def test_who_does_not_answer_stays_out_and_is_asked_again_later(world: World) -> None:
+def test_who_does_not_answer_stays_out_and_is_asked_again_later(world: World) -> None:
     world.upstream.stop()
     world.fail(REFUSED)
-    assert await world.ask() == ["barred", "barred"]
+    assert world.ask() == ["barred", "barred"]
     asked = set(world.board.claims)
     world.board.claims.clear()
-    await world.ask()
+    world.ask()
     assert not world.board.claims, "not at once"
     world.clock.at += ASKED_EVERY_S
-    await world.ask()
+    world.ask()
     assert world.board.claims == asked
 
 
-async def test_a_provider_that_is_gone_is_not_asked(world: World) -> None:
+def test_a_provider_that_is_gone_is_not_asked(world: World) -> None:
     Provider.objects.update(enabled=False)
     world.fail(REFUSED)
-    assert await world.ask() == ["barred", "barred"]
+    assert world.ask() == ["barred", "barred"]
     assert not world.upstream.received
