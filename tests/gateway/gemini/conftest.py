@@ -17,19 +17,21 @@ PRICE = Price("price_g", 0.0, input=300_000_000, output=2_500_000_000, cached_in
 
 @pytest.fixture
 def gateway(start_gateway: StartGateway, upstream: FakeUpstream) -> LiveGateway:
-    """A gateway whose `gemini` is served over Gemini, `translated` over OpenAI's chat, and `embed` over Gemini."""
+    """A gateway whose `gemini` is served over Gemini, `translated` over OpenAI's chat, `claude` over Messages, and `embed` over Gemini."""
     own = make.deployment(upstream.url, dialect="gemini", upstream_model="gemini-3.5-flash")
     other = make.deployment(upstream.url, upstream_model="gpt-4o-mini")
     vertex = make.deployment(
         upstream.url, dialect="vertex", upstream_model="gemini-3.5-pro", auth="bearer",
         options={"project": "acme-1", "location": "europe-west1"},
     )  # fmt: skip
+    claude = make.deployment(upstream.url, dialect="anthropic", upstream_model="claude-sonnet-4-5")
     embed = {"capabilities": frozenset({"embeddings"}), "max_output_tokens": 0}
     return start_gateway(
         models=[
             make.model("gemini", own, prices=(PRICE,)),
             make.model("translated", other, prices=(PRICE,)),
             make.model("vertex", vertex, prices=(PRICE,)),
+            make.model("claude", claude, prices=(PRICE,)),
             make.model("embed", own, prices=(PRICE,), **embed),
         ]
     )

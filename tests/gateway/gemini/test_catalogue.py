@@ -65,7 +65,7 @@ def test_openais_embeddings_over_gemini(gateway: LiveGateway, upstream: FakeUpst
 
 def test_models_as_google_lists_them(sdk: genai.Client, gateway: LiveGateway) -> None:
     found = {model.name: model for model in sdk.models.list()}
-    assert set(found) == {"models/gemini", "models/translated", "models/vertex", "models/embed"}
+    assert set(found) == {"models/gemini", "models/translated", "models/vertex", "models/claude", "models/embed"}
     assert found["models/embed"].supported_actions == ["embedContent", "batchEmbedContents"]
     assert sdk.models.get(model="gemini").input_token_limit == 128_000
     assert gateway.client.get("/v1/models").json()["object"] == "list", "OpenAI's clients get theirs"

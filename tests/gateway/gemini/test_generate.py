@@ -24,7 +24,7 @@ WEATHER = types.Tool(
 NO_LOOP = types.AutomaticFunctionCallingConfig(disable=True)
 
 
-@pytest.mark.parametrize("model", ["gemini", "translated", "vertex"])
+@pytest.mark.parametrize("model", ["gemini", "translated", "vertex", "claude"])
 def test_an_answer_in_one_piece(sdk: genai.Client, gateway: LiveGateway, upstream: FakeUpstream, model: str) -> None:
     upstream.script(Plan(text="Good morning", prompt_tokens=10, completion_tokens=4))
     answer = sdk.models.generate_content(
@@ -67,7 +67,7 @@ def test_vertex_gets_its_own_path(gateway: LiveGateway, upstream: FakeUpstream) 
     assert upstream.received[0].target == f"{lead}/gemini-3.5-pro:streamGenerateContent?alt=sse"
 
 
-@pytest.mark.parametrize("model", ["gemini", "translated"])
+@pytest.mark.parametrize("model", ["gemini", "translated", "claude"])
 def test_a_stream(sdk: genai.Client, gateway: LiveGateway, upstream: FakeUpstream, model: str) -> None:
     upstream.script(Plan(text="one two three", prompt_tokens=10, completion_tokens=3))
     chunks = list(sdk.models.generate_content_stream(model=model, contents="Count"))
