@@ -187,6 +187,8 @@ BILLING_TIME_ZONE = env_str("BILLING_TIME_ZONE", "UTC")
 TEAM_SECTIONS = ["portal.home.team_sections.models_section", "portal.home.team_sections.limits_section"]
 MODEL_FACTS = {
     "health": "billing.health.health_of",
+    "impact": "portal.keys.retirement.impact_of",
+    "tell_owners": "portal.keys.retirement.tell_owners",
     "provider_health": "billing.health.provider_health",
     "limits": "billing.standing.limits_of",
 }  # told on a model's page

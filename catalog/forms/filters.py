@@ -20,6 +20,7 @@ CAPABILITY_WORDS = {
     "structured": "JSON schema",
     "reasoning": "Reasoning",
     "embeddings": "Embeddings",
+    "completions": "Completions",
 }
 PRICES = (("0.50", "up to $0.50"), ("2", "up to $2"), ("10", "up to $10"))
 SORTS = {"name": "display_name", "vendor": "vendor", "context": "context_tokens", "input": "input", "output": "output"}

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from portal.people.fields import OpaqueIdField
 
-CAPABILITIES = ("chat", "tools", "vision", "structured", "reasoning", "embeddings")
+CAPABILITIES = ("chat", "tools", "vision", "structured", "reasoning", "embeddings", "completions")
 DATA_CLASSES = ("public", "internal", "confidential", "restricted")
 
 

@@ -1,11 +1,13 @@
 """Pages of models for platform admins: fields, deployments, teams, retirement."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.module_loading import import_string
 from django.views.decorators.http import require_http_methods, require_POST
 
 from catalog.actions.access import add_team_model, remove_team_model
@@ -102,4 +104,18 @@ def admin_model_retire(request: HttpRequest, model_id: str) -> HttpResponse:
         retire_model(actor=actor_of(request), model=model)
         messages.success(request, f"{model} is retired. Calls to it are refused within a second.")
         return redirect("catalog-admin-model-list")
-    return render(request, "catalog/admin_model_retire.html", {"model": model})
+    impact = import_string(settings.MODEL_FACTS["impact"])(model)
+    return render(request, "catalog/admin_model_retire.html", {"model": model, "impact": impact})
+
+
+@requires("catalog.manage")
+@require_http_methods(["GET", "POST"])
+def admin_model_impact(request: HttpRequest, model_id: str) -> HttpResponse:
+    """Show who would miss the model; with POST, tell the owners of the keys that call it."""
+    model = get_object_or_404(Model, pk=model_id)
+    if request.method == "POST":
+        told = import_string(settings.MODEL_FACTS["tell_owners"])(actor=actor_of(request), model=model)
+        messages.success(request, f"{told} owner{'' if told == 1 else 's'} can read it in the portal now.")
+        return redirect("catalog-admin-model-impact", model.pk)
+    impact = import_string(settings.MODEL_FACTS["impact"])(model)
+    return render(request, "catalog/admin_model_impact.html", {"model": model, "impact": impact})

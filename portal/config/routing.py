@@ -16,7 +16,7 @@ SHORT = {name.removesuffix("_timeout_s"): name for name in TIMEOUTS}  # as a fil
 def route(node: Node) -> dict[str, Any]:
     """Read a route; null is the usual one."""
     try:
-        return written(read_route(_numbers(node.value) or {}))
+        return written(read_route({} if node.value is None else _numbers(node.value)))
     except BadRoute as bad:
         for path, words in bad.mistakes:
             (node.below(path, None) if path and not path.startswith("[") else node).wrong(words)
