@@ -144,7 +144,7 @@ def test_embeddings_on_the_demo_engine(demo: OpenAI) -> None:
 
 
 def test_models_are_exactly_what_the_key_may_call(demo: OpenAI, mock: OpenAI) -> None:
-    assert {model.id for model in mock.models.list()} == {"mock-chat", "mock-embed"}
+    assert {model.id for model in mock.models.list()} == {"mock-chat", "mock-claude", "mock-embed"}
     assert "demo-chat-large" not in {model.id for model in demo.models.list()}
     assert demo.models.retrieve("demo-chat").id == "demo-chat"
 
