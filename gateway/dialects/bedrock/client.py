@@ -116,11 +116,15 @@ def _read_fields(asked: Request, fields: dict[str, Any]) -> None:
         asked.effort = effort_named(effort) or ""
     thinking = shapes.mapping(fields.get("thinking"), FIELDS)
     if thinking:
-        if thinking.get("type") not in ("enabled", "disabled"):
-            raise cannot(FIELDS, OTHERS, 'its "thinking" is "enabled", with a budget, or "disabled".')
-        budget = shapes.whole_number(thinking.get("budget_tokens"), FIELDS)
-        asked.thinking_tokens = budget if thinking["type"] == "enabled" else 0
-        asked.thoughts_wanted = thinking["type"] == "enabled"
+        kind = thinking.get("type")
+        if kind not in ("enabled", "adaptive", "disabled"):
+            raise cannot(FIELDS, OTHERS, 'its "thinking" is "enabled", with a budget, "adaptive" or "disabled".')
+        if kind == "adaptive":
+            asked.effort = asked.effort or "high"  # Anthropic's default ("Effort")
+        else:
+            budget = shapes.whole_number(thinking.get("budget_tokens"), FIELDS)
+            asked.thinking_tokens = budget if kind == "enabled" else 0
+        asked.thoughts_wanted = kind != "disabled"
     if fields.get("reasoningConfig"):
         raise cannot(FIELDS, OTHERS, 'it has no "reasoningConfig". Leave it out.')
 

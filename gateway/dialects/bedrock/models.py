@@ -7,11 +7,23 @@ OpenAI models on Bedrock, "reasoning_effort".
 
 from typing import Any
 
+from gateway.dialects.anthropic.thinking import written_thinking
 from gateway.dialects.canonical import Request, cannot
-from gateway.dialects.efforts import BUDGETS, LEAST_BUDGET, effort_of
+from gateway.dialects.efforts import BUDGETS, effort_of
 
 WHO = "Amazon Bedrock"
+UNCAPPED = 1 << 20  # tokens; more than any budget of thought
 OF_TOP_K = {"anthropic.": "top_k", "mistral.": "top_k", "cohere.": "k"}
+
+
+def is_claude(upstream_model: str) -> bool:
+    """Say whether a model is Anthropic's."""
+    return "anthropic." in upstream_model
+
+
+def output_effort(asked: Request, upstream_model: str) -> str:
+    """Return the effort for `outputConfig`, "" for none: Claude models that think adaptively take it there."""
+    return str(_claude(asked, None)[1].get("effort", "")) if is_claude(upstream_model) else ""
 
 
 def extra_fields(asked: Request, upstream_model: str, most: int | None) -> dict[str, Any]:
@@ -32,17 +44,15 @@ def _top_k(top_k: int, upstream_model: str) -> dict[str, Any]:
 
 
 def _thought(asked: Request, upstream_model: str, most: int | None) -> dict[str, Any]:
+    if is_claude(upstream_model):
+        thinking = _claude(asked, most)[0]
+        disabled = thinking.get("thinking") == {"type": "disabled"}  # which is what they do unasked
+        return {} if disabled else thinking
     budget = asked.thinking_tokens
     if budget is None and asked.effort and asked.effort != "none":
         budget = BUDGETS[asked.effort]
     if not budget:
         return {}
-    if "anthropic." in upstream_model:
-        if most is not None:
-            budget = min(budget, most - 1)  # thought counts against the cap, and has to be below it
-        if budget < LEAST_BUDGET:
-            return {}
-        return {"thinking": {"type": "enabled", "budget_tokens": budget}}
     effort = effort_of(budget)
     if "openai." in upstream_model:
         return {"reasoning_effort": _between(effort)}
@@ -51,6 +61,11 @@ def _thought(asked: Request, upstream_model: str, most: int | None) -> dict[str,
             raise cannot("reasoning_effort", WHO, "with high effort this model takes no cap of its output. Use medium.")
         return {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": _between(effort)}}
     raise cannot("reasoning_effort", WHO, "this model has no such parameter there. Leave it out.")
+
+
+def _claude(asked: Request, most: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what Anthropic's own API would be told of thinking, and its output_config."""
+    return written_thinking(asked, most or asked.max_output_tokens or UNCAPPED)
 
 
 def _between(effort: str) -> str:

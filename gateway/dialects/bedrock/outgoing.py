@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 
 from gateway.dialects.bedrock.formats import DOCUMENT_FORMATS, IMAGE_FORMATS
-from gateway.dialects.bedrock.models import extra_fields
+from gateway.dialects.bedrock.models import extra_fields, is_claude, output_effort
 from gateway.dialects.canonical import (
+    Format,
     Media,
     Message,
     Part,
@@ -25,7 +26,8 @@ from gateway.dialects.canonical import (
 )
 
 WHO = "Amazon Bedrock"
-SIGNERS = frozenset({"", "bedrock"})
+# Claude's signatures hold on all platforms that serve it (Anthropic, "Extended thinking", signatures).
+SIGNERS = frozenset({"", "bedrock", "anthropic"})
 _UNNAMEABLE = re.compile(r"[^A-Za-z0-9\s\-()\[\]]+")
 
 
@@ -33,7 +35,8 @@ def write_request(asked: Request, upstream_model: str, cap: int) -> bytes:
     """Return the body. Raises RequestError for what Converse cannot say."""
     _refuse(asked)
     most = asked.max_output_tokens or cap or None
-    body: dict[str, Any] = {"messages": [_message(message) for message in asked.messages]}
+    thoughtful = is_claude(upstream_model)
+    body: dict[str, Any] = {"messages": [_message(message, thoughtful) for message in asked.messages]}
     if system := _marked([({"text": part.text}, part.cache) for part in asked.system if part.text]):
         body["system"] = system
     inference = {
@@ -46,8 +49,8 @@ def write_request(asked: Request, upstream_model: str, cap: int) -> bytes:
         body["inferenceConfig"] = said
     if tools := _tool_config(asked):
         body["toolConfig"] = tools
-    if asked.format is not None:
-        body["outputConfig"] = _output_config(asked)
+    if output := _output_config(asked, upstream_model):
+        body["outputConfig"] = output
     if extra := extra_fields(asked, upstream_model, most):
         body["additionalModelRequestFields"] = extra
     return msgspec.json.encode(body)
@@ -65,8 +68,10 @@ def _refuse(asked: Request) -> None:
         raise cannot("parallel_tool_calls", WHO, "Converse cannot forbid several calls at once. Leave it out.")
 
 
-def _message(message: Message) -> dict[str, Any]:
-    blocks = _marked([(block, getattr(part, "cache", 0)) for part in message.parts for block in _blocks(part)])
+def _message(message: Message, thoughtful: bool) -> dict[str, Any]:
+    """`thoughtful`: the model takes back the thought that it signed."""
+    parts = [part for part in message.parts if thoughtful or not isinstance(part, Thinking)]
+    blocks = _marked([(block, getattr(part, "cache", 0)) for part in parts for block in _blocks(part)])
     return {"role": message.role, "content": blocks}
 
 
@@ -98,7 +103,7 @@ def _blocks(part: Part) -> list[dict[str, Any]]:
 def _thought(part: Thinking) -> list[dict[str, Any]]:
     if part.by not in SIGNERS:
         return []
-    if part.redacted:
+    if part.redacted and part.by != "anthropic":
         return [{"reasoningContent": {"redactedContent": part.redacted}}]
     if not part.signature:
         return []
@@ -160,9 +165,14 @@ def _tool(tool: Tool) -> dict[str, Any]:
     return {"toolSpec": spec}
 
 
-def _output_config(asked: Request) -> dict[str, Any]:
-    form = asked.format
-    if form is None or form.schema is None:
+def _output_config(asked: Request, upstream_model: str) -> dict[str, Any]:
+    effort = output_effort(asked, upstream_model)
+    config = {"effort": effort} if effort else {}
+    return config | _text_format(asked.format) if asked.format is not None else config
+
+
+def _text_format(form: Format) -> dict[str, Any]:
+    if form.schema is None:
         raise cannot("response_format", WHO, "it can only be held to a schema. Send one.")
     wanted = {"schema": msgspec.json.encode(form.schema).decode()}
     if form.name:

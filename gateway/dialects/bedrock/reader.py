@@ -51,7 +51,8 @@ def _part(block: dict[str, Any]) -> Part | None:
         return ToolCall(said(call.get("toolUseId")), said(call.get("name")), arguments)
     if isinstance(thought := block.get("reasoningContent"), dict):
         if isinstance(told := thought.get("reasoningText"), dict):
-            return Thinking(said(told.get("text")), said(told.get("signature")), by=BY)
+            signature = said(told.get("signature"))  # Claude's alone: others do not sign
+            return Thinking(said(told.get("text")), signature, by="anthropic" if signature else BY)
         if redacted := said(thought.get("redactedContent")):
             return Thinking(redacted=redacted, by=BY)
     if isinstance(cited := block.get("citationsContent"), dict):

@@ -43,6 +43,7 @@ from gateway.types import Usage
 MODEL_FILE = Path(botocore.__file__).parent / "data/bedrock-runtime/2023-09-30/service-2.json.gz"
 MODEL = ServiceModel(json.loads(gzip.decompress(MODEL_FILE.read_bytes())), "bedrock-runtime")
 CLAUDE = "eu.anthropic.claude-sonnet-4-20250514-v1:0"
+NEWER = "eu.anthropic.claude-opus-4-7-v1:0"
 PNG = base64.b64encode(b"\x89PNG").decode()
 
 
@@ -68,12 +69,13 @@ def test_what_is_written_is_what_boto_reads() -> None:
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 NAME = st.from_regex(r"[a-zA-Z0-9_-]{1,20}", fullmatch=True)
+TITLE = st.from_regex(r"[a-zA-Z0-9-]{1,20}", fullmatch=True)  # what Converse takes as a document's name
 JSON = st.dictionaries(TEXT, st.integers(-9, 9) | TEXT, max_size=3)
 CACHE = st.sampled_from([0, 300])
 TEXTS = st.builds(Text, TEXT, CACHE)
 IMAGES = st.builds(Media, st.just("image"), st.sampled_from(["image/png", "image/jpeg"]), st.just(PNG), cache=CACHE)
 DOCUMENTS = st.builds(
-    Media, st.just("document"), st.sampled_from(["application/pdf", "text/plain"]), st.just(PNG), name=NAME
+    Media, st.just("document"), st.sampled_from(["application/pdf", "text/plain"]), st.just(PNG), name=TITLE
 )
 CALLS = st.builds(ToolCall, NAME, NAME, JSON.map(lambda value: msgspec.json.encode(value).decode()), cache=CACHE)
 RESULTS = st.builds(ToolResult, NAME, st.lists(TEXTS | IMAGES, min_size=1, max_size=2), st.booleans(), cache=CACHE)
@@ -111,8 +113,9 @@ def test_requests_are_of_amazons_shape_and_read_back(asked: Request) -> None:
     again = ConverseClient().read(parse(Members(body), "m", False))
     for tool in asked.tools:
         tool.schema = tool.schema or {"type": "object", "properties": {}}
+    if b'"thinking"' not in body:  # none is wanted, or the thought before a tool's call was lost
+        asked.thinking_tokens = None
     asked.thoughts_wanted = bool(asked.thinking_tokens)
-    asked.thinking_tokens = asked.thinking_tokens or None
     uncached(asked)
     uncached(again)
     assert again == asked
@@ -141,6 +144,11 @@ def asking(**changes: Any) -> Request:
     return Request(**{"model": "m", "messages": [Message("user", [Text("Hi")])], **changes})
 
 
+def written(model: str, **changes: Any) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads(write_request(asking(model=model, **changes), model, 0))
+    return body
+
+
 @pytest.mark.parametrize(
     ("model", "changes", "fields"),
     [
@@ -148,8 +156,9 @@ def asking(**changes: Any) -> Request:
         ("us.amazon.nova-lite-v1:0", {"top_k": 5}, {"inferenceConfig": {"topK": 5}}),
         ("cohere.command-r-v1:0", {"top_k": 5}, {"k": 5}),
         (CLAUDE, {"thinking_tokens": 2_000}, {"thinking": {"type": "enabled", "budget_tokens": 2_000}}),
-        (CLAUDE, {"effort": "high", "max_output_tokens": 3_000}, {"thinking": {"type": "enabled", "budget_tokens": 2_999}}),
-        (CLAUDE, {"effort": "high", "max_output_tokens": 500}, None),
+        (CLAUDE, {"effort": "high", "max_output_tokens": 3_000}, {"thinking": {"type": "enabled", "budget_tokens": 2_250}}),
+        (NEWER, {"effort": "high"}, {"thinking": {"type": "adaptive"}}),
+        (NEWER, {"thinking_tokens": 0}, None),
         (CLAUDE, {"effort": "none"}, None),
         (CLAUDE, {"thinking_tokens": 0}, None),
         ("openai.gpt-oss-120b-1:0", {"effort": "minimal"}, {"reasoning_effort": "low"}),
@@ -161,7 +170,12 @@ def asking(**changes: Any) -> Request:
     ],
 )  # fmt: skip
 def test_what_models_take_beyond_converse(model: str, changes: dict[str, Any], fields: dict[str, Any] | None) -> None:
-    assert json.loads(write_request(asking(**changes), model, 0)).get("additionalModelRequestFields") == fields
+    assert written(model, **changes).get("additionalModelRequestFields") == fields
+
+
+def test_newer_models_take_efforts() -> None:
+    assert written(NEWER, effort="minimal")["outputConfig"] == {"effort": "low"}
+    assert "outputConfig" not in written(CLAUDE, effort="minimal")
 
 
 @pytest.mark.parametrize(
@@ -170,6 +184,7 @@ def test_what_models_take_beyond_converse(model: str, changes: dict[str, Any], f
         ("meta.llama3-1-8b-instruct-v1:0", {"top_k": 5}, "top_k"),
         ("meta.llama3-1-8b-instruct-v1:0", {"effort": "low"}, "reasoning_effort"),
         ("us.amazon.nova-2-lite-v1:0", {"effort": "high"}, "reasoning_effort"),
+        (CLAUDE, {"effort": "high", "max_output_tokens": 500}, "reasoning_effort"),
         (CLAUDE, {"messages": [Message("user", [Media("image", url="https://x.example/a.png")])]}, "messages"),
         (CLAUDE, {"messages": [Message("user", [Media("audio", "audio/wav", data="AAAA")])]}, "messages"),
         (CLAUDE, {"messages": [Message("user", [Media("image", "image/tiff", data="AAAA")])]}, "messages"),
@@ -191,12 +206,18 @@ def test_tools_that_are_not_to_be_used_are_left_out() -> None:
 
 
 def test_thought_of_other_vendors_is_left_out() -> None:
-    thoughts: list[Any] = [Thinking("a"), Thinking("b", "s", by="gemini"), Thinking("c", "s", by="bedrock"), Text("d")]
-    body = json.loads(write_request(asking(messages=[Message("assistant", thoughts)]), CLAUDE, 0))
-    assert body["messages"][0]["content"] == [
+    thoughts: list[Any] = [
+        Thinking("a"),
+        Thinking("b", "s", by="gemini"),
+        Thinking("c", "s", by="anthropic"),
+        Text("d"),
+    ]
+    messages = [Message("assistant", thoughts)]
+    assert written(CLAUDE, messages=messages)["messages"][0]["content"] == [
         {"reasoningContent": {"reasoningText": {"text": "c", "signature": "s"}}},
         {"text": "d"},
     ]
+    assert written("amazon.nova-lite-v1:0", messages=messages)["messages"][0]["content"] == [{"text": "d"}]
 
 
 @pytest.mark.parametrize(
@@ -247,6 +268,7 @@ READ_ALL: list[tuple[dict[str, Any], Callable[[Request], Any], Any]] = [
     ({"additionalModelRequestFields": {"k": 4}}, lambda asked: asked.top_k, 4),
     ({"additionalModelRequestFields": {"inferenceConfig": {"topK": 4}}}, lambda asked: asked.top_k, 4),
     ({"additionalModelRequestFields": {"thinking": {"type": "disabled"}}}, lambda asked: asked.thinking_tokens, 0),
+    ({"additionalModelRequestFields": {"thinking": {"type": "adaptive"}}}, lambda asked: asked.effort, "high"),
     ({"additionalModelRequestFields": {"reasoning_effort": "low"}}, lambda asked: asked.effort, "low"),
     ({"requestMetadata": {"a": "b"}}, lambda asked: asked.user, ""),
 ]  # fmt: skip
@@ -267,7 +289,7 @@ def test_what_is_read(changes: dict[str, Any], look: Callable[[Request], Any], f
         {"messages": [{"role": "user", "content": [{"image": {"format": "png", "source": {}}}]}]},
         {"additionalModelResponseFieldPaths": ["/stop_sequence"]},
         {"additionalModelRequestFields": {"reasoningConfig": {"type": "enabled"}}},
-        {"additionalModelRequestFields": {"thinking": {"type": "adaptive"}}},
+        {"additionalModelRequestFields": {"thinking": {"type": "profound"}}},
         {"outputConfig": {"effort": "colossal"}},
         {"outputConfig": {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": {"schema": "{"}}}}},
     ],
