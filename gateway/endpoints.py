@@ -11,7 +11,7 @@ Dialect = Literal["openai", "anthropic", "gemini", "bedrock"]
 Kind = Literal[
     "chat", "embeddings", "models", "model", "key", "messages",
     "generate", "stream", "stream_array", "count_tokens", "embed", "batch_embed",
-    "converse", "converse_stream",
+    "converse", "converse_stream", "responses", "completions",
 ]  # fmt: skip
 
 
@@ -28,6 +28,8 @@ class Endpoint:
 
 
 CHAT = Endpoint("chat.completions", "POST", "/v1/chat/completions", "openai", "chat", "chat")
+RESPONSES = Endpoint("responses", "POST", "/v1/responses", "openai", "responses", "chat")
+COMPLETIONS = Endpoint("completions", "POST", "/v1/completions", "openai", "completions", "completions")
 EMBEDDINGS = Endpoint("embeddings", "POST", "/v1/embeddings", "openai", "embeddings", "embeddings")
 MESSAGES = Endpoint("messages", "POST", "/v1/messages", "anthropic", "messages", "chat")
 COUNT_MESSAGES = Endpoint(
@@ -56,7 +58,7 @@ CONVERSE_STREAM = Endpoint(
 )
 
 ENDPOINTS = (
-    CHAT, EMBEDDINGS, MODELS, MODEL, KEY, MESSAGES, COUNT_MESSAGES,
+    CHAT, RESPONSES, COMPLETIONS, EMBEDDINGS, MODELS, MODEL, KEY, MESSAGES, COUNT_MESSAGES,
     GENERATE, STREAM, COUNT, EMBED, BATCH_EMBED, GEMINI_MODELS, GEMINI_MODEL,
     CONVERSE, CONVERSE_STREAM,
 )  # fmt: skip
@@ -83,8 +85,7 @@ _OF_GOOGLE = (b"x-goog-api-key", b"x-goog-api-client")  # headers of Google's cl
 
 # Routes that clients of providers call, and that are not served here (yet).
 KNOWN = (
-    "/v1/responses",
-    "/v1/completions",
+    "/v1/responses/",
     "/v1/images/generations",
     "/v1/images/edits",
     "/v1/images/variations",

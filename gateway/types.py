@@ -57,6 +57,7 @@ class ParsedRequest(msgspec.Struct, frozen=True):
     prompt_bound: int  # tokens the prompt cannot exceed; images have a flat bound
     window_bound: bool  # some input is not visible here (URLs, stored ids): only the context window bounds it
     extra_output_bound: int = 0  # tokens billed as output beyond the cap, such as a rejected prediction
+    stored: bool = False  # it goes on from what one provider keeps of an earlier call
 
 
 class Grant(msgspec.Struct, frozen=True):

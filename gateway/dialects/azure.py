@@ -5,6 +5,7 @@ from urllib.parse import quote
 from gateway.snapshot import DeploymentPolicy
 
 DEFAULTS = {"api_version": "v1"}
+UNDATED = frozenset({"v1", "preview"})
 
 
 def path_of(deployment: DeploymentPolicy, operation: str) -> str:
@@ -13,11 +14,19 @@ def path_of(deployment: DeploymentPolicy, operation: str) -> str:
     The option `api_version` is "v1" or "preview" for the API that names its model in the body, else a date, whose API has
     the name of the deployment in its path. The endpoint may be given with /openai or /openai/v1 at its end.
     """
-    version = deployment.options.get("api_version") or DEFAULTS["api_version"]
-    base = deployment.base_url
-    if version in {"v1", "preview"}:
+    version, base = _version(deployment), deployment.base_url
+    if version in UNDATED:
         lead = "" if base.endswith("/openai/v1") else "/v1" if base.endswith("/openai") else "/openai/v1"
         return lead + operation + ("?api-version=preview" if version == "preview" else "")
     lead = "" if base.endswith("/openai") else "/openai"
     name = quote(deployment.upstream_model, safe="")
     return f"{lead}/deployments/{name}{operation}?api-version={quote(version, safe='')}"
+
+
+def undated(deployment: DeploymentPolicy) -> bool:
+    """Say whether a deployment is called by the API that names its model in the body: the one that has Responses."""
+    return _version(deployment) in UNDATED
+
+
+def _version(deployment: DeploymentPolicy) -> str:
+    return deployment.options.get("api_version") or DEFAULTS["api_version"]

@@ -9,6 +9,7 @@ from gateway.types import Usage
 
 MAX_DETAILS = 5
 _WORDS = ("message", "msg", "detail", "error")
+_STATUSES = {"rate_limit_exceeded": 429, "context_length_exceeded": 400, "invalid_prompt": 400}  # by the error's code
 
 
 class _Body(msgspec.Struct):
@@ -82,8 +83,8 @@ def _words(said: object, depth: int = 4) -> str:
 
 
 def status_of(error: object) -> int:
-    """Return the HTTP status that an error inside a 200 stands for: its numeric code, if that is one; else 502."""
+    """Return the HTTP status that an error inside a 200 stands for, by its code; else 502."""
     code = error.get("code") if isinstance(error, dict) else None
     if isinstance(code, int) and 400 <= code < 600 and code not in {401, 402, 403}:
         return code
-    return 502
+    return _STATUSES.get(code, 502) if isinstance(code, str) else 502

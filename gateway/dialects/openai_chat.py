@@ -62,7 +62,7 @@ def outbound(request: ParsedRequest, upstream_model: str, cap_name: str, cap: in
         # a provider that knows the older name alone would pass over the newer one, and answer without end
         changes |= {cap_name: str(request.output_cap).encode(), "max_completion_tokens": b"null"}
     if request.streamed and not request.usage_wanted:
-        changes["stream_options"] = _with_usage(request.members.raw("stream_options"))
+        changes["stream_options"] = with_usage(request.members.raw("stream_options"))
     return request.members.replaced(changes)
 
 
@@ -76,7 +76,8 @@ def prompt(request: ParsedRequest) -> Countable:
     return chat_prompt(msgspec.json.decode(request.members.body, type=dict))
 
 
-def _with_usage(options: bytes | None) -> bytes:
+def with_usage(options: bytes | None) -> bytes:
+    """Return the options of a stream, with its usage asked for."""
     if options is None or options == b"null":
         return b'{"include_usage":true}'
     return Members(options, 'The parameter "stream_options"').replaced({"include_usage": b"true"})

@@ -1,6 +1,7 @@
 """OpenAI's usage object, and what was generated where a provider sends none."""
 
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -69,11 +70,13 @@ def text_of(fragments: list[bytes]) -> str:
 class Collector:
     """Keeps what a stream generated, so that it can be counted if the provider does not say. Works in batches."""
 
-    __slots__ = ("_pending", "_pending_bytes", "fragments", "size")
+    __slots__ = ("_find", "_pending", "_pending_bytes", "fragments", "size")
 
     BATCH: Final = 16 << 10
 
-    def __init__(self) -> None:
+    def __init__(self, find: Callable[[bytes], list[bytes]] = generated) -> None:
+        """`find` returns the pieces in a block of events, each once."""
+        self._find = find
         self.fragments: list[bytes] = []
         self._pending: list[bytes] = []
         self._pending_bytes = 0
@@ -88,7 +91,7 @@ class Collector:
 
     def collect(self) -> list[bytes]:
         """Return all fragments so far."""
-        found = b"".join(generated(b"".join(self._pending)))
+        found = b"".join(self._find(b"".join(self._pending)))
         self._pending.clear()
         self._pending_bytes = 0
         if found and self.size < MAX_FRAGMENTS:

@@ -17,6 +17,7 @@ class Profile:
     `cap_name`: the parameter that caps the output of a chat.
     `dropped`: parameters that it refuses, and that change nothing of the answer; they are left out.
     `renamed`: parameters that have another name there.
+    `responses`: it serves the Responses API itself; others get such calls as chats.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Profile:
     cap_name: str = "max_tokens"
     dropped: frozenset[str] = frozenset()
     renamed: Mapping[str, str] = field(default_factory=dict)
+    responses: bool = False
 
     def fitted(self, body: bytes) -> bytes:
         """Return a request's body as the provider takes it; values keep their bytes."""

@@ -10,13 +10,20 @@ COMPLETION = "max_completion_tokens"
 
 ROWS = (
     # Deprecates max_tokens, and its reasoning models refuse it.
-    Profile("openai", "https://platform.openai.com/docs/api-reference/chat/create", ("api.openai.com",), COMPLETION),
+    Profile(
+        "openai",
+        "https://platform.openai.com/docs/api-reference/chat/create",
+        ("api.openai.com",),
+        COMPLETION,
+        responses=True,
+    ),
     # Serves the same models under a host name for each customer.
     Profile(
         "azure",
         "https://learn.microsoft.com/azure/ai-foundry/openai/reference",
         (".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com"),
         COMPLETION,
+        responses=True,
     ),
     # Refuses what its schema does not name (422): the usage option, the newer cap, hints of OpenAI's clients. Usage comes
     # without asking. The schema: PyPI mistralai 3.7.0, client/models/chatcompletionstreamrequest.py.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from gateway.dialects import azure, embeddings, openai_chat
+from gateway.dialects import azure, completions, embeddings, openai_chat
 from gateway.dialects.anthropic import parse as messages
 from gateway.dialects.anthropic.formats import MessagesClient, MessagesProvider
 from gateway.dialects.anthropic.lane import CountLane, MessagesLane
@@ -28,6 +28,11 @@ from gateway.dialects.gemini.formats import GeminiClient, GeminiProvider
 from gateway.dialects.lanes import Lane
 from gateway.dialects.members import Members
 from gateway.dialects.openai_lane import OpenAILane
+from gateway.dialects.responses import parse as responses
+from gateway.dialects.responses.formats import ResponsesClient
+from gateway.dialects.responses.lane import ResponsesLane, serves_responses
+from gateway.dialects.responses.prompt import prompt as responses_prompt
+from gateway.dialects.responses.writer import failed as responses_failed
 from gateway.dialects.translation import ClientFormat, ProviderFormat, Translated
 from gateway.endpoints import Endpoint
 from gateway.snapshot import DeploymentPolicy
@@ -71,6 +76,10 @@ class ProviderDialect:
 
 SERVICES: dict[Kind, Service] = {
     ("openai", "chat"): Service(lambda members, _: openai_chat.parse(members), openai_chat.prompt),
+    ("openai", "responses"): Service(
+        lambda members, _: responses.parse(members), responses_prompt, failed=responses_failed
+    ),
+    ("openai", "completions"): Service(lambda members, _: completions.parse(members), completions.prompt),
     ("openai", "embeddings"): Service(
         lambda members, _: embeddings.parse(members), embeddings.prompt, has_output=False
     ),
@@ -101,6 +110,7 @@ SERVICES: dict[Kind, Service] = {
 
 CLIENTS: dict[Kind, ClientFormat] = {
     ("openai", "chat"): ChatClient(),
+    ("openai", "responses"): ResponsesClient(),
     ("anthropic", "messages"): MessagesClient(),
     ("gemini", "generate"): GeminiClient(),
     ("gemini", "stream"): GeminiClient(),
@@ -123,6 +133,8 @@ PROVIDERS: dict[str, ProviderDialect] = {
     "openai": ProviderDialect(
         {
             ("openai", "chat"): OpenAILane(openai_chat, "/chat/completions"),
+            ("openai", "responses"): ResponsesLane(),
+            ("openai", "completions"): OpenAILane(completions, "/completions"),
             ("openai", "embeddings"): OpenAILane(embeddings, "/embeddings"),
         },
         ChatProvider(),
@@ -130,6 +142,8 @@ PROVIDERS: dict[str, ProviderDialect] = {
     "azure": ProviderDialect(
         {
             ("openai", "chat"): OpenAILane(openai_chat, "/chat/completions", azure.path_of),
+            ("openai", "responses"): ResponsesLane(azure.path_of),
+            ("openai", "completions"): OpenAILane(completions, "/completions", azure.path_of),
             ("openai", "embeddings"): OpenAILane(embeddings, "/embeddings", azure.path_of),
         },
         ChatProvider(azure.path_of),
@@ -158,16 +172,17 @@ def service_of(endpoint: Endpoint) -> Service:
 
 def lane_of(endpoint: Endpoint, deployment: DeploymentPolicy) -> Lane | None:
     """Return the way of a call of this endpoint to this deployment; None: there is none."""
-    return _lane(endpoint.dialect, endpoint.kind, deployment.dialect)
+    native = endpoint.kind != "responses" or serves_responses(deployment)
+    return _lane(endpoint.dialect, endpoint.kind, deployment.dialect, native)
 
 
 @lru_cache(maxsize=256)
-def _lane(dialect: str, kind: str, provider_dialect: str) -> Lane | None:
+def _lane(dialect: str, kind: str, provider_dialect: str, may_be_native: bool) -> Lane | None:
     provider = PROVIDERS.get(provider_dialect)
     if provider is None:
         return None
     native = provider.native.get((dialect, kind))
-    if native is not None:
+    if native is not None and may_be_native:
         return native
     client = CLIENTS.get((dialect, kind))
     if client is None or provider.conversation is None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from urllib.parse import quote
 
 from gateway.endpoints import ENDPOINTS, Endpoint
-from gateway.errors import GatewayError, ModelNotFoundError, PolicyError, UnavailableError
+from gateway.errors import GatewayError, ModelNotFoundError, PolicyError, RequestError, UnavailableError
 from gateway.routing.bounds import UNBOUND, Bounds
 from gateway.snapshot import DeploymentPolicy, ModelPolicy, Price, Snapshot
 from gateway.stages.route import places, ways
@@ -25,6 +25,7 @@ def authorise(
 ) -> Grant:
     """Return the grant. Raises ModelNotFoundError (404), PolicyError (403), UnavailableError (503).
 
+    RequestError (400) for a call that goes on from what one of several places keeps.
     `bounds`: what the call says itself, and those of the model that it falls back from.
     """
     model = find_model(request.model, principal, snapshot, now)
@@ -40,6 +41,8 @@ def authorise(
     allowed = found if bounds is UNBOUND else [place for place in found if bounds.permit(place, model)]
     if not allowed:
         raise _out_of_bounds(model, found, bounds, principal)
+    if request.stored and len(allowed) > 1:
+        raise _kept_at_one(model)
     if endpoint.kind == "count_tokens":  # a provider that counts a prompt itself does so for nothing
         return Grant(snapshot, principal, model, _for_nothing(price), request, places=allowed, bounds=bounds)
     own = {place.id: own for place in allowed if place.prices and (own := in_force(place.prices, now)) is not None}
@@ -192,6 +195,15 @@ def _no_lane(endpoint: Endpoint, model: ModelPolicy) -> GatewayError:
         code="endpoint_not_supported",
         param="model",
         link="/catalog/models",
+    )
+
+
+def _kept_at_one(model: ModelPolicy) -> GatewayError:
+    return RequestError(
+        f'The model "{model.slug}" is served by several deployments, and what one keeps of earlier calls the others do not '
+        "know. Send the conversation itself as input, without previous_response_id and item references.",
+        code="unsupported_parameter",
+        param="previous_response_id",
     )
 
 

@@ -75,7 +75,7 @@ def _part(given: dict[str, Any]) -> Part:
     if kind == "image_url":
         image = given.get("image_url")
         said = {"url": image} if isinstance(image, str) else shapes.mapping(image, "messages")
-        media_type, data, url = _source(shapes.text(said.get("url"), "messages"))
+        media_type, data, url = source_of(shapes.text(said.get("url"), "messages"), "messages")
         return Media("image", media_type, data, url, detail=shapes.text(said.get("detail"), "messages"))
     if kind == "input_audio":
         audio = shapes.mapping(given.get("input_audio"), "messages")
@@ -83,7 +83,7 @@ def _part(given: dict[str, Any]) -> Part:
         return Media("audio", f"audio/{form}", shapes.text(audio.get("data"), "messages"))
     if kind == "file":
         file = shapes.mapping(given.get("file"), "messages")
-        media_type, data, url = _source(shapes.text(file.get("file_data"), "messages"))
+        media_type, data, url = source_of(shapes.text(file.get("file_data"), "messages"), "messages")
         if not data and not url:
             raise cannot(
                 "messages", OTHERS, "a stored file is known to OpenAI alone. Send the file itself (file_data)."
@@ -92,11 +92,11 @@ def _part(given: dict[str, Any]) -> Part:
     raise cannot("messages", OTHERS, f"content of the type {str(kind)[:40]!r} has no counterpart there.")
 
 
-def _source(url: str) -> tuple[str, str, str]:
+def source_of(url: str, param: str) -> tuple[str, str, str]:
     """Return (media type, data, URL) of an address, which may hold the data itself (RFC 2397)."""
     if url[:5].lower() != "data:":
         return "", "", url
     head, comma, data = url[5:].partition(",")
     if not comma or not head.lower().endswith(";base64"):
-        raise RequestError("A data URL in messages must hold its data in base64.", param="messages")
+        raise RequestError(f"A data URL in {param} must hold its data in base64.", param=param)
     return head[:-7].partition(";")[0].lower(), data, ""

@@ -1,0 +1,154 @@
+"""What the gateway reads of a Responses request: who is to answer, and how much that can cost at most."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+
+from gateway.dialects import parameters
+from gateway.dialects.members import Members
+from gateway.dialects.openai_chat import TIERS
+from gateway.dialects.openai_prompt import IMAGE_TOKENS, SMALL_IMAGE_TOKENS
+from gateway.dialects.responses import wire
+from gateway.errors import RequestError
+from gateway.types import ParsedRequest
+
+T = TypeVar("T")
+
+# What is known to cost nothing but tokens in and out at the model's price. Others are refused: a new parameter may
+# name another model, run something at the provider, or have a price of its own.
+ALLOWED = frozenset(
+    {"model", "input", "instructions", "max_output_tokens", "stream", "stream_options", "tools", "tool_choice"}
+    | {"parallel_tool_calls", "max_tool_calls", "text", "reasoning", "include", "temperature", "top_p", "top_logprobs"}
+    | {"truncation", "store", "metadata", "client_metadata", "user", "safety_identifier", "service_tier"}
+    | {"prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "previous_response_id"}
+)
+OUTSIDE = {
+    "background": "it goes on after its answer, which cannot be metered. Leave it out, and stream instead.",
+    "conversation": "conversations are kept under the provider's account. Send the conversation itself as input.",
+    "prompt": "a stored prompt may hold tools that are billed apart and not seen here. Send its text as instructions.",
+    "context_management": "the provider bills what it summarises apart, which is not metered. Leave it out.",
+}
+NEW = "the gateway does not know what it costs. Leave it out."
+_NOTHING = frozenset({None, b"null", b"false"})
+
+FREE_TEXT = frozenset({None, "function", "custom", "namespace"})
+BUILT_IN = frozenset({"local_shell", "apply_patch", "tool_search", "computer", "computer_use_preview"})
+TOOLS_OUTSIDE = "is run by the provider and billed apart, which is not metered. Send tools that you run."
+SEARCH_OUTSIDE = TOOLS_OUTSIDE + ' (Codex: set web_search = "disabled" in config.toml.)'
+BUILT_IN_TOKENS = 15_000  # their definitions are the provider's: not published, generous
+
+_CALLS = ("function_call", "custom_tool_call", "local_shell_call", "shell_call", "apply_patch_call")
+VISIBLE = frozenset({None, "message", "reasoning", "tool_search_call", "tool_search_output", *_CALLS}) | {
+    f"{call}_output" for call in _CALLS
+}
+# What the provider keeps, or only it can read; the calls are of its own tools, from earlier answers.
+UNSEEN = frozenset(
+    {"item_reference", "compaction", "computer_call", "computer_call_output", "web_search_call", "file_search_call"}
+    | {"code_interpreter_call", "image_generation_call", "mcp_call", "mcp_list_tools"}
+)
+TEXTS = frozenset({"input_text", "output_text", "text", "refusal", "reasoning_text", "summary_text"})
+
+
+def parse(members: Members) -> ParsedRequest:
+    """Read a request. Raises RequestError that names the parameter."""
+    parameters.plainly_named(members, ALLOWED)
+    model = parameters.model_name(members)
+    parameters.required(members, "input", "It is the conversation: a text, or a list of items.")
+    _refuse_unpriced(members)
+    bound, visible, stored = prompt_bound(members)
+    stored = stored or members.raw("previous_response_id") not in _NOTHING
+    return ParsedRequest(
+        members=members,
+        model=model,
+        streamed=parameters.flag(members, "stream"),
+        choices=1,
+        output_cap=parameters.count(members, "max_output_tokens"),
+        usage_wanted=True,
+        prompt_bound=bound,
+        window_bound=stored or not visible,
+        stored=stored,
+    )
+
+
+def prompt_bound(members: Members) -> tuple[int, bool, bool]:
+    """Return (tokens, visible, stored): a bound of the prompt, whether all input is seen, whether some is kept elsewhere.
+
+    A token is at least a byte, so the body bounds its texts; an image that is sent inline has a flat bound instead of
+    its size. Raises RequestError for what is not metered, and where the shape hides whether it is.
+    """
+    tokens, visible, stored = len(members.body), True, False
+    tokens += BUILT_IN_TOKENS * _built_in(_read(members, "tools", wire.tools.decode) or [])
+    raw = members.raw("input") or b"null"
+    if raw[:1] == b'"':
+        return tokens, visible, stored
+    for item in _read(members, "input", wire.items.decode) or []:
+        if item.type in UNSEEN:
+            visible, stored = False, stored or item.type == "item_reference"
+            continue
+        if item.type not in VISIBLE:
+            raise parameters.unsupported("input", f"of items of the type {str(item.type)[:40]!r} {NEW}")
+        tokens += BUILT_IN_TOKENS * _built_in(item.tools or [])
+        for content in (item.content, item.output):
+            added, seen = _content_bound(content)
+            tokens, visible = tokens + added, visible and seen
+    return tokens, visible, stored
+
+
+def _built_in(tools: list[wire.Tool]) -> int:
+    """Return how many tools are defined by the provider. Raises RequestError for those that it runs, too."""
+    found = 0
+    for tool in tools:
+        local = tool.type == "shell" and tool.environment is not None and tool.environment.type == "local"
+        if tool.type in FREE_TEXT:
+            found += _built_in(tool.tools or [])
+        elif tool.type in BUILT_IN or local:
+            found += 1
+        else:
+            why = SEARCH_OUTSIDE if str(tool.type).startswith("web_search") else TOOLS_OUTSIDE
+            raise parameters.unsupported("tools", f"{str(tool.type)[:40]} {why}")
+    return found
+
+
+def _content_bound(content: msgspec.Raw) -> tuple[int, bool]:
+    """Return what is to be added for content beyond its bytes, and whether all of it can be seen."""
+    if bytes(memoryview(content)[:1]) != b"[":
+        return 0, True
+    try:
+        parts = wire.parts.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return 0, False  # output of tools of a shape of its own
+    tokens, visible = 0, True
+    for part in parts:
+        if part.type == "input_audio":
+            raise parameters.unsupported("input", "audio tokens have prices of their own. Leave audio out.")
+        if part.type == "input_image" and (part.image_url or "")[:11].lower() == "data:image/":
+            tokens += (SMALL_IMAGE_TOKENS if part.detail == "low" else IMAGE_TOKENS) - len(part.image_url or "")
+        elif part.type not in TEXTS:
+            visible = False
+    return tokens, visible
+
+
+def _read(members: Members, name: str, decode: Callable[[bytes], T]) -> T | None:
+    raw = members.raw(name)
+    if raw is None or raw == b"null":
+        return None
+    try:
+        return decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise RequestError(f'The parameter "{name}" is not of the documented shape.', param=name) from None
+
+
+def _refuse_unpriced(members: Members) -> None:
+    """Refuse what a provider bills by other meters than tokens in and out; nothing is ever served for nothing."""
+    for name in members.spans.keys() - ALLOWED:
+        if members.raw(name) not in _NOTHING:
+            raise parameters.unsupported(name, OUTSIDE.get(name, NEW))
+    tier = parameters.value(members, "service_tier")
+    if tier is not None and tier not in TIERS:
+        raise parameters.unsupported("service_tier", "other tiers have prices of their own. Leave it out.")
+    caching = _read(members, "prompt_cache_options", wire.cache_options.decode)
+    if caching is not None and caching.ttl not in (None, "30m"):
+        raise parameters.unsupported(
+            "prompt_cache_options", "a longer life in the cache may have a price of its own. Leave ttl out."
+        )
