@@ -12,6 +12,11 @@ from gateway.dialects.parameters import unsupported
 IMAGE_TOKENS = 49_000
 SMALL_IMAGE_TOKENS = 2_900
 
+# Whoever answers may put instructions of its own before the prompt, and bills them: for tools, and for a format of the
+# output. Anthropic's are the longest that are published (at most 804 tokens for tools, "Tool use").
+INSTRUCTIONS_TOKENS = 2_000
+_INSTRUCTED = ("tools", "functions", "response_format")
+
 _AUDIO = "audio tokens have prices of their own, which the gateway does not charge yet."
 
 
@@ -43,6 +48,8 @@ def prompt_bound(members: Members) -> tuple[int, bool]:
     instead of its size. Raises RequestError for audio input.
     """
     tokens, visible = len(members.body), True
+    if any(name in members for name in _INSTRUCTED):
+        tokens += INSTRUCTIONS_TOKENS
     try:
         messages = _messages.decode(members.raw("messages") or b"[]")
         for message in messages:

@@ -8,7 +8,7 @@ import msgspec
 from gateway.dialects import parameters
 from gateway.dialects.anthropic import wire
 from gateway.dialects.members import Members
-from gateway.dialects.openai_prompt import IMAGE_TOKENS
+from gateway.dialects.openai_prompt import IMAGE_TOKENS, INSTRUCTIONS_TOKENS
 from gateway.errors import RequestError
 from gateway.types import ParsedRequest
 
@@ -38,9 +38,7 @@ TOOLS_OUTSIDE = "tools that the provider runs itself are billed apart, which is 
 CACHES = (None, "5m")
 EDITS = ("clear_",)  # these only shorten the prompt
 
-# Anthropic adds instructions of its own, which it bills: for tools ("Tool use", pricing: at most 804 tokens), for an
-# output format, and the whole definition of each of its own tools (toolsets have a few dozen).
-INSTRUCTIONS_TOKENS = 2_000
+# The definition of each of Anthropic's own tools counts, too (toolsets have a few dozen).
 BUILT_IN_TOKENS = 15_000
 
 

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from gateway.dialects.anthropic.lane import MessagesLane, api_headers
-from gateway.dialects.anthropic.parse import INSTRUCTIONS_TOKENS, parse, parse_count
+from gateway.dialects.anthropic.parse import parse, parse_count
 from gateway.dialects.anthropic.prompt import prompt
 from gateway.dialects.anthropic.request import read_request
 from gateway.dialects.chat.outgoing import write_request
 from gateway.dialects.members import Members
-from gateway.dialects.openai_prompt import IMAGE_TOKENS
+from gateway.dialects.openai_prompt import IMAGE_TOKENS, INSTRUCTIONS_TOKENS
 from gateway.errors import RequestError
 from tests.gateway.dialects.speaking import OPENAI, PLACE, parsed
 

@@ -12,6 +12,7 @@ from gateway.dialects.canonical import Request
 from gateway.dialects.chat.outgoing import write_request
 from gateway.dialects.chat.request import read_request
 from gateway.dialects.openai_chat import parse
+from gateway.dialects.openai_prompt import INSTRUCTIONS_TOKENS
 from gateway.errors import RequestError
 from tests.gateway.dialects.speaking import OPENAI, PLACE, parsed
 
@@ -96,6 +97,13 @@ def test_a_chat_that_is_read_and_written_again_says_the_same(
 ) -> None:
     body = {"model": "m", "messages": messages, "tools": [TOOL], **parameters}
     assert json.loads(write_request(asked(**body), OPENAI, 0)) == body
+
+
+def test_instructions_that_a_provider_adds_are_bounded_too() -> None:
+    body = {"model": "m", "messages": HELLO}
+    assert parsed(parse, body).prompt_bound == len(json.dumps(body))
+    body["tools"] = [TOOL]
+    assert parsed(parse, body).prompt_bound == len(json.dumps(body)) + INSTRUCTIONS_TOKENS
 
 
 def test_the_name_of_the_cap_is_the_providers() -> None:
