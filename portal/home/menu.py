@@ -61,13 +61,6 @@ GROUPS: Final = (
                 unless=("people.view",),
             ),
             Entry(
-                "Aliases",
-                "catalog-alias-list",
-                "switch-horizontal",
-                ("catalog.manage",),
-                about="Names that lead to models, wherever they point today.",
-            ),
-            Entry(
                 "Kill switch",
                 "home-stop-list",
                 "player-stop",
@@ -112,6 +105,13 @@ GROUPS: Final = (
                 "adjustments",
                 ("catalog.manage",),
                 about="What the company offers, on which tier, until when.",
+            ),
+            Entry(
+                "Aliases",
+                "catalog-alias-list",
+                "switch-horizontal",
+                ("catalog.manage",),
+                about="Names that lead to models, wherever they point today.",
             ),
             Entry(
                 "Kill switch",
