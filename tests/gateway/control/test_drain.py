@@ -1,7 +1,7 @@
 """From the journal to the database: every attempt once, whatever dies in between."""
 
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,38 +12,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pytest import MonkeyPatch
 
-from billing import escrow, ingest
+from billing import escrow
 from billing.ingest import Ingested, OvertakenError
 from billing.models import Balance, DirtyHour, JournalOffset, Lease, Quota, UsageEvent
 from gateway.control import drain as drain_module
 from gateway.control.drain import Drain
 from gateway.control.recovery import recover as recover_all
 from gateway.journal.reader import JournalReader, recoverable
-from gateway.journal.records import Closed, Hold, Opened
+from gateway.journal.records import Hold, Opened
 from gateway.journal.writer import JournalWriter
 from gateway.quotas.escrow import Ask
 from tests.factories.keys import KeyFactory
-
-AT_MS = 1_790_000_000_000
-AT = datetime.fromtimestamp(AT_MS / 1000, UTC)
-PERIOD = 1_788_220_800
-
-
-def opened(number: int, *, holds: tuple[Hold, ...] = (), bound: int = 500) -> Opened:
-    return Opened(
-        request_id=f"req_{number}", attempt=1, at_ms=AT_MS + number, incarnation="gw_1", team_id="team_a", user_id="user_a",
-        key_id="key_a", application_id=None, model_id="mdl_a", deployment_id="dep_a", provider_id="prov_a",
-        endpoint="chat.completions", streamed=False, client="openai-python/2.1", policy_version=3, price_id="price_a",
-        bound_nano_usd=bound, bound_input_tokens=40, bound_output_tokens=60, holds=holds,
-    )  # fmt: skip
-
-
-def closed(number: int, *, cost: int = 120) -> Closed:
-    return Closed(
-        request_id=f"req_{number}", attempt=1, at_ms=AT_MS + number + 50, status=200, code="", input_tokens=10, cached_tokens=2,
-        cache_write_tokens=0, output_tokens=20, reasoning_tokens=0, cost_nano_usd=cost, latency_ms=50, ttft_ms=20,
-        overhead_us=300, estimated=False,
-    )  # fmt: skip
+from tests.gateway.control.drained import AT_MS, PERIOD, closed, opened
 
 
 @pytest.fixture
@@ -387,31 +367,3 @@ def test_after_a_lost_answer_what_was_spent_is_told_once(
     assert UsageEvent.objects.count() == 1
     assert sum(sum(done.settled.values()) for done in told) == 120
     assert any(done.doubted for done in told) is committed, "leases are read anew where nobody saw what became of them"
-
-
-def test_places_of_journals_that_are_long_finished_are_forgotten(quota: Quota) -> None:
-    long_ago = AT - timedelta(days=8)
-    for incarnation, finished, at in (
-        ("gw_gone", True, long_ago), ("gw_just", True, AT), ("gw_lives", False, long_ago), ("gw_leases", True, long_ago),
-    ):  # fmt: skip
-        JournalOffset.objects.create(incarnation=incarnation, position="9", finished=finished, updated_at=at)
-    escrow.lease("gw_leases", [[Ask(quota.pk, PERIOD, 10_000, 2_000)]])  # to be freed by its recovery
-    assert ingest.forget_journals(AT - timedelta(days=7)) == 1
-    left = set(JournalOffset.objects.values_list("incarnation", flat=True))
-    assert left == {"gw_just", "gw_lives", "gw_leases"}
-
-
-@pytest.mark.django_db
-def test_a_journal_whose_place_was_forgotten_charges_nothing_twice(
-    journal: JournalWriter, tmp_path: Path, quota: Quota
-) -> None:
-    escrow.lease("gw_1", [[Ask(quota.pk, PERIOD, 10_000, 2_000)]])
-    journal.append(opened(1, holds=(Hold(quota.pk, PERIOD, 500),)), closed(1))
-    journal.close()
-    drain = drained(tmp_path)
-    drain.finish()
-    ingest.forget_journals(datetime.now(UTC) + timedelta(days=1))
-    assert not JournalOffset.objects.exists()
-    assert recover(tmp_path) == ["gw_1"]
-    assert UsageEvent.objects.count() == 1
-    assert Balance.objects.values_list("settled", "leased").get() == (120, 0)
