@@ -7,7 +7,7 @@ from collections import deque
 from pathlib import Path
 from typing import Self
 
-from tests.upstream import answers, anthropic, bedrock, gemini, http
+from tests.upstream import answers, anthropic, bedrock, gemini, http, responses
 from tests.upstream.call import Call, GoneError
 from tests.upstream.ledger import Ledger, Received, Served
 from tests.upstream.plan import Plan, from_json, marked
@@ -136,6 +136,8 @@ class FakeUpstream:
         maker = {
             "/chat/completions": answers.chat,
             "/embeddings": answers.embeddings,
+            "/responses": responses.responses,
+            "/completions": responses.completions,
             "/messages": anthropic.messages,
             "/messages/count_tokens": anthropic.count_tokens,
             "/converse": bedrock.converse,
