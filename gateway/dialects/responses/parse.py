@@ -8,7 +8,7 @@ import msgspec
 from gateway.dialects import parameters
 from gateway.dialects.members import Members
 from gateway.dialects.openai_chat import TIERS
-from gateway.dialects.openai_prompt import IMAGE_TOKENS, SMALL_IMAGE_TOKENS
+from gateway.dialects.openai_prompt import IMAGE_TOKENS, INSTRUCTIONS_TOKENS, SMALL_IMAGE_TOKENS
 from gateway.dialects.responses import wire
 from gateway.errors import RequestError
 from gateway.types import ParsedRequest
@@ -78,7 +78,8 @@ def prompt_bound(members: Members) -> tuple[int, bool, bool]:
     its size. Raises RequestError for what is not metered, and where the shape hides whether it is.
     """
     tokens, visible, stored = len(members.body), True, False
-    tokens += BUILT_IN_TOKENS * _built_in(_read(members, "tools", wire.tools.decode) or [])
+    tools = _read(members, "tools", wire.tools.decode) or []
+    tokens += BUILT_IN_TOKENS * _built_in(tools) + (INSTRUCTIONS_TOKENS if tools or "text" in members else 0)
     raw = members.raw("input") or b"null"
     if raw[:1] == b'"':
         return tokens, visible, stored

@@ -1,5 +1,6 @@
 """Writes a streamed answer as the events of a response."""
 
+import time
 from typing import Any
 
 import msgspec
@@ -163,7 +164,8 @@ def failed(body: bytes) -> bytes:
     """Return the last event of a stream that failed, of an error body in OpenAI's shape."""
     error = msgspec.json.decode(body)["error"]
     response = {
-        "id": f"resp_{error['request_id']}", "object": "response", "status": "failed", "error": error,
-        "incomplete_details": None, "output": [], "usage": None,
+        "id": f"resp_{error['request_id']}", "object": "response", "created_at": int(time.time()), "status": "failed",
+        "error": error, "incomplete_details": None, "model": "", "output": [], "usage": None,
+        "parallel_tool_calls": True, "tool_choice": "auto", "tools": [],
     }  # fmt: skip
     return written_event("response.failed", {"sequence_number": LAST, "response": response})
