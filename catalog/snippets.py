@@ -37,6 +37,7 @@ TOOLS = (
     Tool("environment", "Environment", "Most tools that speak OpenAI's API read these two variables.", one_file=True),
     Tool("langchain", "LangChain", "Install it with: pip install langchain-openai"),
     Tool("llamaindex", "LlamaIndex", "Install it with: pip install llama-index-llms-openai-like llama-index-embeddings-openai-like"),
+    Tool("codex", "Codex", "Goes into ~/.codex/config.toml; the key goes into the environment.", (CHAT.path,)),
     Tool("continue", "Continue", "Goes into ~/.continue/config.yaml.", (CHAT.path,)),
     Tool(
         "vscode", "VS Code",

@@ -3,6 +3,7 @@
 import ast
 import json
 import shlex
+import tomllib
 
 import pytest
 import yaml
@@ -43,6 +44,9 @@ def test_each_snippet_is_whole(capabilities: list[str], settings: Settings) -> N
 def test_the_files_of_editors_parse() -> None:
     found = codes(capabilities=["chat", "tools"])
     assert yaml.safe_load(found["continue"])["models"][0]["model"] == "acme/chat-1.5"
+    codex = tomllib.loads(found["codex"])
+    assert codex["model_providers"][codex["model_provider"]]["wire_api"] == "responses"
+    assert (codex["model"], codex["web_search"]) == ("acme/chat-1.5", "disabled")
     (entry,) = json.loads(found["vscode"])
     assert entry["models"][0]["toolCalling"] is True
     assert entry["models"][0]["vision"] is False
