@@ -29,7 +29,7 @@ ECHOED: dict[str, Any] = {
 
 def names_of(request: ParsedRequest) -> Names:
     """Return what the functions that a provider was given stand for."""
-    return read_tools(shapes.decoded(request).get("tools"))[1]
+    return read_tools(shapes.decoded(request))[1]
 
 
 def response_of(request: ParsedRequest, model: str, created: int) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 from typing import Any, Literal
 
+import msgspec
+
 from gateway.dialects import shapes
 from gateway.dialects.canonical import Media, Message, Part, Text, ToolCall, ToolResult, cannot
 from gateway.dialects.chat.messages import source_of
 from gateway.dialects.responses.thinking import read_reasoning
-from gateway.dialects.responses.tools import OTHERS, argued, spoken
+from gateway.dialects.responses.tools import OTHERS, SEARCH, argued, found_by, spoken
 
 Role = Literal["user", "assistant"]
 ROLES: dict[str, Role] = {"user": "user", "assistant": "assistant"}
@@ -53,6 +55,11 @@ def _item(item: dict[str, Any]) -> tuple[Role, list[Part]]:
         return "assistant", [ToolCall(shapes.text(item.get("call_id"), "input"), name, arguments)]
     if kind in ("function_call_output", "custom_tool_call_output"):
         return "user", [ToolResult(shapes.text(item.get("call_id"), "input"), _content(item.get("output")))]
+    if kind == "tool_search_call":
+        arguments = msgspec.json.encode(item.get("arguments") or {}).decode()
+        return "assistant", [ToolCall(shapes.text(item.get("call_id"), "input"), SEARCH, arguments)]
+    if kind == "tool_search_output":
+        return "user", [ToolResult(shapes.text(item.get("call_id"), "input"), [Text(found_by(item))])]
     raise cannot("input", OTHERS, WHY.get(kind, f"an item of the type {str(kind)[:40]!r} has no counterpart there."))
 
 

@@ -11,9 +11,8 @@ from gateway.errors import RequestError
 from gateway.types import ParsedRequest
 
 # The rest of what `parse` lets through changes neither what is answered nor what it may cost: dropped where the other
-# side has no word for it. Nothing is stored, as the response object says.
+# side has no word for it, and so is `text.verbosity`, which Codex sends unasked. Nothing is stored, as the answer says.
 KEPT = "what OpenAI keeps of earlier calls is known to it alone. Send the conversation itself as input."
-NEUTRAL = {"truncation": "disabled", "text.verbosity": "medium"}
 LOGPROBS = "message.output_text.logprobs"
 
 
@@ -23,13 +22,12 @@ def read_request(request: ParsedRequest) -> Request:
     if given.get("previous_response_id"):
         raise cannot("previous_response_id", OTHERS, KEPT)
     form = shapes.mapping(given.get("text"), "text")
-    for name, value in (("truncation", given.get("truncation")), ("text.verbosity", form.get("verbosity"))):
-        if value is not None and value != NEUTRAL[name]:
-            raise cannot(name, OTHERS, "it has no such parameter. Leave it out.")
+    if given.get("truncation") not in (None, "disabled"):
+        raise cannot("truncation", OTHERS, "it shortens no conversation itself. Leave it out.")
     system, messages = read_input(given.get("input"))
     if instructions := shapes.text(given.get("instructions"), "instructions"):
         system.insert(0, Text(instructions))
-    tools, _ = read_tools(given.get("tools"))
+    tools, _ = read_tools(given)
     most = shapes.whole_number(given.get("top_logprobs"), "top_logprobs")
     asked = Request(
         model=request.model,

@@ -72,8 +72,8 @@ class ResponsesWriter:
 
     def _start(self, event: Started) -> bytes:
         part, place = event.part, len(self._output)
-        free = isinstance(part, ToolCall) and part.name in self._names and self._names[part.name].free
-        opened = _Open(part, new_id(PREFIXES[type(part)]), place, free)
+        named = self._names.get(part.name) if isinstance(part, ToolCall) else None
+        opened = _Open(part, new_id(PREFIXES[type(part)]), place, named is not None and named.kind != "function")
         self._open[event.index] = opened
         held, opened.text = opened.text, ""
         self._output.append(self._item(opened, "in_progress"))
@@ -89,7 +89,7 @@ class ResponsesWriter:
         opened = self._open[event.index]
         opened.text += event.text
         opened.signature += event.signature
-        if not event.text or opened.free:  # free text is known once the arguments around it are whole
+        if not event.text or opened.held:  # it is known once the arguments around it are whole
             return b""
         if isinstance(opened.part, Text):
             logprobs = logprobs_of(event.logprobs)
@@ -112,10 +112,10 @@ class ResponsesWriter:
             written = self._at("response.reasoning_summary_text.done", opened, summary_index=0, text=opened.text)
             whole = {"type": "summary_text", "text": opened.text}
             written += self._at("response.reasoning_summary_part.done", opened, summary_index=0, part=whole)
-        elif opened.free:
+        elif item["type"] == "custom_tool_call":
             written = self._at("response.custom_tool_call_input.delta", opened, delta=item["input"])
             written += self._at("response.custom_tool_call_input.done", opened, input=item["input"])
-        elif isinstance(opened.part, ToolCall):
+        elif item["type"] == "function_call":
             said = {"arguments": item["arguments"], "name": item["name"]}
             written = self._at("response.function_call_arguments.done", opened, **said)
         return written + self._event("response.output_item.done", output_index=opened.place, item=item)
@@ -144,12 +144,15 @@ class ResponsesWriter:
 
 
 class _Open:
-    """A part that is being written. `text` is all of it so far: a text, a thought, or the arguments of a call."""
+    """A part that is being written. `text` is all of it so far: a text, a thought, or the arguments of a call.
 
-    __slots__ = ("free", "id", "logprobs", "part", "place", "signature", "text")
+    `held`: it is no function that is called, so its arguments are shown in another shape, and only when they are whole.
+    """
 
-    def __init__(self, part: Text | Thinking | ToolCall, item_id: str, place: int, free: bool) -> None:
-        self.part, self.id, self.place, self.free = part, item_id, place, free
+    __slots__ = ("held", "id", "logprobs", "part", "place", "signature", "text")
+
+    def __init__(self, part: Text | Thinking | ToolCall, item_id: str, place: int, held: bool) -> None:
+        self.part, self.id, self.place, self.held = part, item_id, place, held
         self.text = part.arguments if isinstance(part, ToolCall) else part.text
         self.signature = part.signature if isinstance(part, Thinking) else ""
         self.logprobs: list[Any] = []

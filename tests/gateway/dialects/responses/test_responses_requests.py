@@ -155,7 +155,7 @@ def test_tools_become_functions() -> None:
 def test_parameters_have_their_words_in_a_chat() -> None:
     form = {"type": "json_schema", "name": "n", "schema": {"type": "object"}, "strict": True}
     sent = to_chat(
-        text={"format": form, "verbosity": "medium"}, reasoning={"effort": "low", "summary": "auto"}, temperature=0.1,
+        text={"format": form, "verbosity": "low"}, reasoning={"effort": "low", "summary": "auto"}, temperature=0.1,
         top_p=0.5, top_logprobs=3, include=["reasoning.encrypted_content", "message.output_text.logprobs"], store=True,
         truncation="disabled", metadata={"a": "b"}, prompt_cache_key="k", client_metadata={"x": "y"}, service_tier="auto",
     )  # fmt: skip
@@ -173,11 +173,11 @@ def test_parameters_have_their_words_in_a_chat() -> None:
     [
         ({"previous_response_id": "resp_1"}, "previous_response_id"),
         ({"truncation": "auto"}, "truncation"),
-        ({"text": {"verbosity": "low"}}, "text.verbosity"),
         ({"input": [{"type": "item_reference", "id": "x"}]}, "input"),
         ({"input": [{"type": "compaction", "encrypted_content": "x"}]}, "input"),
         ({"input": said({"type": "input_image", "file_id": "file-1"})}, "input"),
         ({"tools": [{"type": "local_shell"}]}, "tools"),
+        ({"tools": [{"type": "tool_search", "execution": "server"}]}, "tools"),
         ({"reasoning": {"effort": "vast"}}, "reasoning"),
         ({"text": {"format": {"type": "xml"}}}, "text.format"),
         ({"tools": [FUNCTION], "tool_choice": {"type": "apply_patch"}}, "tool_choice"),
@@ -187,6 +187,21 @@ def test_what_only_openai_knows_is_refused_elsewhere(changes: dict[str, Any], pa
     with pytest.raises(RequestError) as caught:
         to_chat(**changes)
     assert caught.value.param == param
+
+
+def test_a_search_for_tools_is_a_function_and_what_it_found_is_offered() -> None:
+    search = {"type": "tool_search", "execution": "client", "description": "Find.", "parameters": {"type": "object"}}
+    found = [{"type": "namespace", "name": "mail", "tools": [FUNCTION | {"defer_loading": True}]}, FUNCTION]
+    items = [
+        {"role": "user", "content": "Hi"},
+        {"type": "tool_search_call", "call_id": "c", "execution": "client", "arguments": {"query": "mail"}},
+        {"type": "tool_search_output", "call_id": "c", "execution": "client", "status": "completed", "tools": found},
+    ]  # fmt: skip
+    sent = to_chat(tools=[search, FUNCTION], input=items)
+    assert [tool["function"]["name"] for tool in sent["tools"]] == ["tool_search", "f", "mail__f"]
+    _, call, result = sent["messages"]
+    assert call["tool_calls"][0]["function"] == {"name": "tool_search", "arguments": '{"query":"mail"}'}
+    assert result["content"] == "These tools can be called now: mail__f, f."
 
 
 def test_signed_thought_goes_to_its_provider_and_back() -> None:

@@ -42,11 +42,13 @@ TOOLS = [
     {"type": "function", "name": "f", "parameters": {"type": "object"}, "strict": False},
     {"type": "custom", "name": "patch", "description": "Patch.", "format": GRAMMAR},
     {"type": "namespace", "name": "agents", "description": "Agents.", "tools": [INNER]},
+    {"type": "tool_search", "execution": "client", "description": "Find.", "parameters": {"type": "object"}},
 ]
 REQUEST = parsed(parse, {"model": "m", "input": "Hi", "instructions": "Be brief.", "tools": TOOLS, "store": True})
 PARTS: list[Text | Thinking | ToolCall] = [
     Thinking("hmm", "sig", by="anthropic"), Text("Hé"), ToolCall("c1", "f", '{"x":1}'),
     ToolCall("c2", "patch", '{"input":"*** \\"a\\""}'), ToolCall("c3", "agents__close", "{}"),
+    ToolCall("c4", "tool_search", '{"query":"x"}'),
 ]  # fmt: skip
 USAGE = Usage(9, 2, 1, 4, 3)
 
@@ -121,6 +123,7 @@ def test_every_event_is_one_of_openais() -> None:
         "output_item.added", "custom_tool_call_input.delta", "custom_tool_call_input.done", "output_item.done",
         "output_item.added", "function_call_arguments.delta", "function_call_arguments.delta",
         "function_call_arguments.done", "output_item.done",
+        "output_item.added", "output_item.done",
         "completed",
     ]  # fmt: skip
 
@@ -155,7 +158,8 @@ def test_streamed_and_whole_answers_say_the_same() -> None:
         "completed",
         5,
     )
-    thought, _, call, patch, close = told(whole)
+    thought, _, call, patch, close, search = told(whole)
+    assert (search["type"], search["arguments"], search["execution"]) == ("tool_search_call", {"query": "x"}, "client")
     assert thought["encrypted_content"] == "atrium:signed:anthropic:sig"
     assert (call["name"], call["arguments"], call["call_id"]) == ("f", '{"x":1}', "c1")
     assert (patch["type"], patch["name"], patch["input"]) == ("custom_tool_call", "patch", '*** "a"')
