@@ -1,4 +1,4 @@
-"""Responses to providers that serve them: bytes pass as they are, but for model and cap."""
+"""Responses to providers that serve them: bytes pass as they are, but for model, cap and thought of other providers."""
 
 from collections.abc import Callable, Mapping
 
@@ -10,6 +10,7 @@ from gateway.dialects.openai_answer import status_of
 from gateway.dialects.openai_usage import generated
 from gateway.dialects.profiles import profile_of
 from gateway.dialects.responses.relayed import ResponsesStream, error_of
+from gateway.dialects.responses.thinking import MARK, is_foreign
 from gateway.dialects.responses.usage import usage_of
 from gateway.dialects.shapes import answered
 from gateway.snapshot import DeploymentPolicy
@@ -35,6 +36,8 @@ class ResponsesLane:
         changes = {"model": msgspec.json.encode(deployment.upstream_model)}
         if request.output_cap is None and cap:
             changes["max_output_tokens"] = str(cap).encode()
+        if MARK in request.members.body and isinstance(given := request.members.value("input"), list):
+            changes["input"] = msgspec.json.encode([item for item in given if not is_foreign(item)])
         return Outbound(self._place(deployment, "/responses"), request.members.replaced(changes))
 
     def whole(self, request: ParsedRequest, body: bytes) -> Whole | None:

@@ -20,11 +20,12 @@ _ENDS = ("response.completed", "response.incomplete")
 class ResponsesStream:
     """See `Stream`. Bytes are not changed; an event that says a failure, and all that follows it, is held back."""
 
-    __slots__ = ("_buffer", "_collector", "done", "error", "usage")
+    __slots__ = ("_buffer", "_collector", "done", "error", "prompt_usage", "usage")
 
     def __init__(self) -> None:
         self._buffer = EventBuffer(MAX_EVENT)
         self._collector = Collector(deltas)
+        self.prompt_usage: Usage | None = None  # the usage of a response that has begun is null
         self.usage: Usage | None = None
         self.done = False
         self.error: object = None

@@ -6,6 +6,7 @@ from gateway.dialects import shapes
 from gateway.dialects.canonical import Thinking
 
 _SEAL, _REDACTED = "atrium:signed:", "atrium:redacted:"
+MARK = b'"atrium:'
 
 
 def sealed(part: Thinking) -> str | None:
@@ -13,6 +14,12 @@ def sealed(part: Thinking) -> str | None:
     if part.redacted and part.by:
         return f"{_REDACTED}{part.by}:{part.redacted}"
     return f"{_SEAL}{part.by}:{part.signature}" if part.signature and part.by else None
+
+
+def is_foreign(item: object) -> bool:
+    """Say whether an item is thought of a provider other than OpenAI, which would refuse it."""
+    kept = item.get("encrypted_content") if isinstance(item, dict) and item.get("type") == "reasoning" else None
+    return isinstance(kept, str) and kept.startswith((_SEAL, _REDACTED))
 
 
 def read_reasoning(item: dict[str, Any]) -> Thinking:

@@ -219,6 +219,15 @@ def test_signed_thought_goes_to_its_provider_and_back() -> None:
     ]
 
 
+def test_thought_of_others_is_left_out_where_openai_would_refuse_it() -> None:
+    own = {"type": "reasoning", "summary": [], "encrypted_content": "gAAA"}
+    foreign = written_reasoning(Thinking("hmm", "sig", by="anthropic"), "rs_1", "completed")
+    said = {"role": "user", "content": 'What is "atrium:" here?'}
+    body = BODY | {"input": [said, own, foreign]}
+    sent = ResponsesLane().outbound(parsed(parse, body), OPENAI, 99, {})
+    assert json.loads(sent.body) == body | {"model": "gpt-5", "input": [said, own], "max_output_tokens": 99}
+
+
 def test_what_is_kept_from_a_provider_goes_its_own_way() -> None:
     places: dict[str, dict[str, Any]] = {
         "https://api.openai.com/v1": {}, "https://x.openai.azure.com": {"dialect": "azure"},

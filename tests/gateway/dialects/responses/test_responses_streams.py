@@ -101,6 +101,15 @@ def test_a_failure_is_held_back(event: dict[str, Any], message: str, status: int
     assert status_of(stream.error) == status and not stream.done
 
 
+def test_the_last_event_may_be_large() -> None:
+    text = json.dumps(
+        {"type": "response.completed", "response": {"output": "x" * 1_000_000, "usage": {"input_tokens": 3}}}
+    )
+    data = f"event: response.completed\ndata: {text}\n\n".encode()
+    passed, stream = relayed(data, list(range(0, len(data), 65_536)))
+    assert passed == data and stream.done and stream.usage == Usage(3)
+
+
 def test_a_stream_without_its_last_event_is_not_done() -> None:
     data = golden("responses", "streaming").partition(b"event: response.completed")[0]
     assert not relayed(data, [])[1].done
