@@ -7,7 +7,7 @@ from hashlib import blake2b
 
 from gateway.errors import GatewayError, ProviderError, UpstreamError
 from gateway.routing.policy import Canary
-from gateway.routing.retry import CALLERS_FAULT
+from gateway.routing.retry import CALLERS_FAULT, REFUSED
 
 MOST = 1_000  # remembered at a time; settings that were replaced are forgotten first
 _WRONG_SETUP = 404  # a model that the provider does not know is the canary's fault
@@ -62,4 +62,4 @@ def name_of(model_id: str, canary: Canary) -> str:
 def _is_failure(error: GatewayError | None) -> bool:
     if isinstance(error, ProviderError):
         return error.status == _WRONG_SETUP or error.status not in CALLERS_FAULT
-    return isinstance(error, UpstreamError)
+    return isinstance(error, UpstreamError) and error.code != REFUSED

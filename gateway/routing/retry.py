@@ -8,11 +8,14 @@ from gateway.errors import GatewayError, ProviderError, RequestError, UpstreamEr
 from gateway.routing.policy import Reason
 
 RETRYABLE = frozenset({408, 409, 425, 429})  # and whatever the provider says of its own failures: 5xx
+REFUSED = "upstream_refused"  # a 403 that does not name our credential: of all calls, it is about this one
 CALLERS_FAULT = frozenset({400, 404, 409, 413, 422})
 SAME_PLACE_WITHIN_S = 2.0  # a provider that wants to be left alone for longer is not asked again by this call
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 2.0
 LONGEST_ASKED_S = 86_400.0
 MOST_ATTEMPTS = 10  # of one call, over all models
+
+_NO_PLACE_CODES = frozenset({"model_unavailable", "upstream_credential"})  # a model has no place left that can serve
 
 # How providers say it: OpenAI, Azure, Anthropic, Gemini, Bedrock, and engines that imitate them.
 _CONTEXT_CODES = frozenset({"context_length_exceeded", "string_above_max_length", "exceed_context_size_error"})
@@ -28,10 +31,6 @@ _CONTEXT_WORDS = (
 _CONTENT_CODES = frozenset(
     {"content_filter", "content_policy_violation", "responsibleaipolicyviolation", "moderation_blocked"}
 )
-_CREDENTIAL_WORDS = (
-    "key", "credential", "token", "signature", "authenti", "authoriz", "account", "billing", "subscription", "permission",
-    "access denied", "accessdenied", "quota",
-)  # fmt: skip
 _CONTENT_WORDS = ("content filtering policy", "content management policy", "safety system", "usage policies")
 
 
@@ -50,6 +49,8 @@ def may_try_elsewhere(error: GatewayError) -> bool:
 
 def blames_the_place(error: UpstreamError) -> bool:
     """Say whether a failure counts against the place, and not against whoever called."""
+    if error.code == REFUSED:
+        return False
     return not isinstance(error, ProviderError) or (error.status not in CALLERS_FAULT and error.status >= 408)
 
 
@@ -86,15 +87,11 @@ def reason_of(error: GatewayError) -> Reason | None:
             return "rate_limit"
     if isinstance(error, UpstreamError):
         return "error" if error.elsewhere else None
+    if error.code in _NO_PLACE_CODES:
+        return "error"
     if error.code == "context_length_exceeded":
         return "context_window"
     return "budget" if error.code == "budget_exhausted" else None
-
-
-def credential_is_meant(detail: Mapping[str, object]) -> bool:
-    """Say whether a provider's 403 speaks of who calls, and not of what was asked."""
-    words = _words(detail)
-    return any(word in words for word in _CREDENTIAL_WORDS)
 
 
 def content_is_meant(detail: Mapping[str, object]) -> bool:
@@ -116,7 +113,7 @@ def _reason_in(detail: Mapping[str, object]) -> Reason | None:
 
 
 def _words(detail: Mapping[str, object]) -> str:
-    return " ".join(str(detail.get(name) or "") for name in ("message", "code", "type", "status"))[:2_000].lower()
+    return " ".join(str(detail.get(name) or "") for name in ("message", "code", "type"))[:2_000].lower()
 
 
 def _until(value: str) -> float | None:

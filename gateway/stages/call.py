@@ -7,7 +7,8 @@ from gateway.dialects.openai_answer import error_detail
 from gateway.errors import ProviderError, UnavailableError, UpstreamError
 from gateway.journal.frames import JournalError
 from gateway.journal.records import Opened
-from gateway.routing.retry import RETRYABLE, content_is_meant, credential_is_meant
+from gateway.routing.refusals import names_the_credential
+from gateway.routing.retry import REFUSED, RETRYABLE, content_is_meant
 from gateway.runtime import Runtime
 from gateway.snapshot import DeploymentPolicy
 from gateway.stages.scrub import scrubbed
@@ -134,15 +135,13 @@ async def _refusal(call: Call, response: UpstreamResponse, deployment: Deploymen
     except UpstreamError:
         body = b""
     detail = error_detail(body)
-    if status == 400 and b'"API_KEY_INVALID"' in body:  # Google's word for 401
+    if status in {400, 403} and names_the_credential(deployment.dialect, status, body, response.headers):
         return _credential(deployment, status)
     if status == 403 and not content_is_meant(detail):
-        if credential_is_meant(detail):
-            return _credential(deployment, status)
         return _final(
-            f"The provider {name} refused this call (HTTP 403), and did not say that anything is wrong with it. Tell "
-            "your platform team if this lasts.",
-            code="upstream_refused",
+            f"The provider {name} refused this call (HTTP 403): what it asks for or names, such as a file or a model, is "
+            "not allowed there. Other calls are served. Tell your platform team if this lasts.",
+            code=REFUSED,
         )
     return provider_error(status, detail, deployment, _passed(response))
 

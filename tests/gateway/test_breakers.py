@@ -89,7 +89,9 @@ def test_a_credential_that_is_refused_is_out_for_every_place_of_its_provider(
         model("other", place(pair[0], "c", **same)),
     ]
     gateway = start_gateway(models=models, quotas=[BUDGET])
-    pair[0].always(raw(f"{status} No", b'{"error": {"message": "Incorrect API key provided."}}'))
+    pair[0].always(
+        raw(f"{status} No", b'{"error": {"message": "Incorrect API key provided.", "code": "invalid_api_key"}}')
+    )
     assert [gateway.chat().headers["x-atrium-attempts"] for _ in range(3)] == ["2", "1", "1"]
     assert gateway.observed.alarms == [("upstream_credential", "dep_a")]
     refused = gateway.chat(model="other")
@@ -127,6 +129,22 @@ def test_a_403_that_does_not_speak_of_the_credential_takes_nobody_out(
     upstream.script(raw("403 No", b'{"error": {"message": "Your request was rejected by our safety system."}}'))
     answer = gateway.chat()
     assert (answer.status_code, answer.json()["error"]["source"]) == (403, "provider")
+
+
+def test_a_file_that_one_caller_may_not_see_takes_nobody_out(
+    start_gateway: StartGateway, upstream: FakeUpstream
+) -> None:
+    here = model("chat-small", place(upstream, "a", dialect="gemini"), route={"retries": 0})
+    gateway = start_gateway(models=[here], quotas=[BUDGET])
+    words = b'"message": "You do not have permission to access the File abc.", "status": "PERMISSION_DENIED"'
+    for _ in range(PLACE.least_failures * 2):
+        upstream.script(raw("403 No", b'{"error": {"code": 403, ' + words + b"}}"))
+        answer = gateway.chat()
+        assert (answer.status_code, answer.json()["error"]["code"]) == (502, "upstream_refused")
+    assert not gateway.runtime.health.troubled
+    assert not gateway.observed.alarms
+    assert len(upstream.received) == PLACE.least_failures * 2
+    check_books(gateway, [upstream])
 
 
 def test_a_hung_place_costs_its_time_limit_until_it_is_out(

@@ -49,7 +49,10 @@ def test_a_providers_error_passes_with_its_status(gateway: LiveGateway, upstream
 def test_our_own_credential_is_not_the_clients_trouble(
     gateway: LiveGateway, upstream: FakeUpstream, status: int
 ) -> None:
-    text = b'{"error": {"message": "Incorrect API key provided: %b"}}' % make.CREDENTIAL.encode()
+    text = (
+        b'{"error": {"message": "Incorrect API key provided: %b", "code": "invalid_api_key"}}'
+        % make.CREDENTIAL.encode()
+    )
     upstream.script(raw(f"{status} No", text))
     answer = gateway.chat()
     assert error_of(answer) == (502, "upstream_credential", "gateway")
