@@ -114,6 +114,7 @@ class Attempt(msgspec.Struct, eq=False):
     closed: bool = False  # so does its `Closed`
     first_byte: float = 0.0  # monotonic; 0: none came
     served: bool = False  # the provider may have worked for us: charged even without an answer
+    prompt_usage: Usage | None = None  # what the provider said of the prompt alone, before it said all
     usage: Usage | None = None  # as the provider said, or as counted
     fragments: Sequence[bytes] = ()  # JSON-escaped pieces of what was generated, for counting
     estimated: bool = False

@@ -33,10 +33,14 @@ class Whole(msgspec.Struct, frozen=True):
 class Stream(Protocol):
     """What goes to the client of what comes from the provider. Whole events only.
 
+    `prompt_usage` is what the provider says of the prompt before it says all, where it does; its output is what was
+    made by then. It tells what the prompt of an answer costs that is cut short.
+
     `usage`, `done` (the answer is complete) and `error` (the provider's error object) are set as they pass by; an error
     and all that follows it is held back, so that the gateway can say it in its own shape.
     """
 
+    prompt_usage: Usage | None
     usage: Usage | None
     done: bool
     error: object

@@ -21,7 +21,7 @@ class ChatStream:
     follows it is held back, so that the gateway can say it in its own shape.
     """
 
-    __slots__ = ("_buffer", "_collector", "_complete", "_hide_usage", "done", "error", "usage")
+    __slots__ = ("_buffer", "_collector", "_complete", "_hide_usage", "done", "error", "prompt_usage", "usage")
 
     def __init__(self, hide_usage: bool) -> None:
         """`hide_usage`: the client did not ask for the usage chunk, we did."""
@@ -29,6 +29,7 @@ class ChatStream:
         self._collector = Collector()
         self._hide_usage = hide_usage
         self._complete = False  # the last chunk with usage was one that ends an answer
+        self.prompt_usage: Usage | None = None  # nothing is said of the prompt alone
         self.usage: Usage | None = None
         self.done = False
         self.error: object = None

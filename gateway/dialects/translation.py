@@ -96,11 +96,12 @@ class Translated:
 class TranslatedStream:
     """See `Stream`."""
 
-    __slots__ = ("_collector", "_model", "_reader", "_writer", "done", "error", "usage")
+    __slots__ = ("_collector", "_model", "_reader", "_writer", "done", "error", "prompt_usage", "usage")
 
     def __init__(self, reader: EventReader, writer: EventWriter, model: str) -> None:
         self._reader, self._writer, self._model = reader, writer, model
         self._collector = Collector()
+        self.prompt_usage: Usage | None = None
         self.usage: Usage | None = None
         self.done = False
         self.error: object = None
@@ -137,6 +138,7 @@ class TranslatedStream:
                 break
             if isinstance(event, Begun):
                 event.id, event.model = event.id or new_id("msg"), event.model or self._model
+                self.prompt_usage = event.usage
             if isinstance(event, Used):
                 self.usage = event.usage
             passed.append(event)

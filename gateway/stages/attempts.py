@@ -1,17 +1,24 @@
 """Stages 6 to 10: one place after the other, until one answers. Nothing is tried again once the client has a byte."""
 
 import asyncio
-from collections.abc import Sequence
 
-from gateway.errors import BudgetError, ClientGoneError, GatewayError, RateError, RequestError, UpstreamError
+from gateway.errors import (
+    BudgetError,
+    ClientGoneError,
+    GatewayError,
+    RateError,
+    RequestError,
+    UnavailableError,
+    UpstreamError,
+)
 from gateway.routing import retry
 from gateway.runtime import Runtime
 from gateway.snapshot import DeploymentPolicy
 from gateway.stages.call import dial
 from gateway.stages.fallback import fall_back
-from gateway.stages.record import finish
+from gateway.stages.record import finish, release
 from gateway.stages.relay import relay
-from gateway.stages.route import candidates
+from gateway.stages.route import Places, candidates
 from gateway.stages.step_down import reserve_or_step_down
 from gateway.stages.translate import translate
 from gateway.types import Call, Grant
@@ -20,10 +27,11 @@ from gateway.watch import NEVER
 
 async def serve(call: Call, grant: Grant, runtime: Runtime) -> None:
     """Answer the call. Raises the last error where no place could, or where trying another is of no use."""
-    places = candidates(call, grant, runtime)
+    places: Places = ()
     try:
+        places = candidates(call, grant, runtime)
         await _attempt(call, grant, places[0], runtime)
-    except (UpstreamError, RequestError) as error:
+    except (UpstreamError, RequestError, UnavailableError) as error:
         if call.client.started:
             raise
         await _go_on(call, grant, places, error, runtime)
@@ -49,33 +57,34 @@ async def _attempt(call: Call, grant: Grant, place: DeploymentPolicy, runtime: R
         _count_canary(grant, place, None, runtime)
 
 
-async def _go_on(
-    call: Call, grant: Grant, places: Sequence[DeploymentPolicy], error: GatewayError, runtime: Runtime
-) -> None:
-    """After a failure: other places of the model, the same again after a moment, then other models."""
-    last, left, tries, seen = places[0], list(places[1:]), 0, {grant.model.id}
+async def _go_on(call: Call, grant: Grant, places: Places, error: GatewayError, runtime: Runtime) -> None:
+    """After a failure: other places of the model, the same again after a moment, then other models.
+
+    `places`: the one that failed, then those not tried yet; none where the model had no place to try.
+    """
+    left, tries, seen = list(places), 0, {grant.model.id}
     while True:
         await _close(call, error, runtime)
         tries += 1
         if _is_over(call, grant, runtime):
             raise error
         may_stay = tries <= grant.model.route.retries
-        if may_stay and left and retry.may_try_elsewhere(error):
-            last = left.pop(0)
-        elif not (may_stay and await _may_repeat(call, error, tries, runtime)):
-            grant = await fall_back(call, grant, error, seen, runtime)
-            last, *left = candidates(call, grant, runtime)
-            tries = 0
-            seen.add(grant.model.id)
         try:
+            if may_stay and len(left) > 1 and retry.may_try_elsewhere(error):
+                left.pop(0)
+            elif not (may_stay and await _may_repeat(call, error, tries, runtime)):
+                await release(call, runtime)  # the other model is reserved for on its own
+                grant = await fall_back(call, grant, error, seen, runtime)
+                tries = 0
+                left = list(candidates(call, grant, runtime))
             if call.reserved is None:
                 model, grant = grant.model, await _reserved(call, grant, error, runtime)
                 if grant.model is not model:
-                    last, *left = candidates(call, grant, runtime)
+                    left = list(candidates(call, grant, runtime))
             _count_retry(call, error, runtime)
-            await _attempt(call, grant, last, runtime)
+            await _attempt(call, grant, left[0], runtime)
             return
-        except (UpstreamError, RequestError) as failed:
+        except (UpstreamError, RequestError, UnavailableError) as failed:
             if call.client.started or failed is error:
                 raise
             error = failed

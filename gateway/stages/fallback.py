@@ -1,7 +1,5 @@
 """Where a model cannot serve a call: another one does, that is authorised, checked and reserved like any other."""
 
-from collections.abc import Collection
-
 from msgspec.structs import replace
 
 from gateway.errors import BudgetError, ClientGoneError, GatewayError, ProviderError, RequestError
@@ -10,6 +8,7 @@ from gateway.runtime import Runtime
 from gateway.snapshot import ModelPolicy
 from gateway.stages.authorise import authorise, named
 from gateway.stages.fit import check_fit, surely_fits
+from gateway.stages.route import candidates
 from gateway.stages.step_down import check_cap, reserve_or_step_down
 from gateway.types import Call, Grant
 
@@ -30,10 +29,10 @@ async def admit(call: Call, grant: Grant, runtime: Runtime) -> Grant:
         return await fall_back(call, grant, error, {grant.model.id}, runtime)
 
 
-async def fall_back(call: Call, grant: Grant, error: GatewayError, seen: Collection[str], runtime: Runtime) -> Grant:
+async def fall_back(call: Call, grant: Grant, error: GatewayError, seen: set[str], runtime: Runtime) -> Grant:
     """Reserve for the first other model that the route names for such an error. Raises `error` where none can serve.
 
-    `seen`: ids of models that had their turn.
+    `seen`: ids of models that had their turn; those that have it here are added.
     The route is that of the model that was asked for: fallbacks of fallbacks would lead anywhere.
     """
     reason, asked = reason_of(error), named(grant.request.model, grant.snapshot) or grant.model
@@ -41,12 +40,14 @@ async def fall_back(call: Call, grant: Grant, error: GatewayError, seen: Collect
         model = grant.snapshot.models.get(fallback.model_id)
         if reason not in fallback.on or model is None or model.id in seen:
             continue
+        seen.add(model.id)
         try:
             other = await _granted(call, grant, model, error, runtime)
         except ClientGoneError:
             raise
         except GatewayError:
             continue  # it may not, or cannot: the next one
+        seen.add(other.model.id)
         counted, key = runtime.health.fallbacks, (asked.slug, str(reason))
         counted[key] = counted.get(key, 0) + 1
         return other
@@ -61,6 +62,7 @@ async def _granted(call: Call, grant: Grant, model: ModelPolicy, error: GatewayE
     if not surely_fits(call, other):
         await check_fit(call, other, runtime)
     check_cap(other)
+    candidates(call, other, runtime)  # where none is left, another model has to serve
     words = f"{grant.model.slug} {_trouble(error)}, so {model.slug} answers."
     return await reserve_or_step_down(call, replace(other, request=grant.request, stepped_down=words), runtime)
 

@@ -1,5 +1,7 @@
 """Stage 9: what was used, and what it costs at the price that was in force when it was reserved."""
 
+from msgspec.structs import replace
+
 from gateway.dialects.openai_usage import text_of
 from gateway.errors import ClientGoneError
 from gateway.money import settle
@@ -13,8 +15,13 @@ COUNTED_CHARACTERS = 400_000  # beyond, tokens are estimated by size: counting t
 CHARACTERS_A_TOKEN = 3  # English has four, code and other languages fewer
 
 
+def is_told(usage: Usage | None) -> bool:
+    """Say whether a provider told all that was used. No answer is without a prompt, which some leave out all the same."""
+    return usage is not None and (usage.input_tokens > 0 or not usage.output_tokens)
+
+
 async def count(call: Call, attempt: Attempt, runtime: Runtime) -> None:
-    """Set the usage of an attempt whose provider did not say it, where it served anything: counted, marked as estimated."""
+    """Set what of an attempt's usage its provider did not say, where it served anything: counted, marked as estimated."""
     if attempt.served and call.grant is not None:
         attempt.estimated = True
         try:
@@ -29,7 +36,7 @@ def price(call: Call, attempt: Attempt) -> None:
     if grant is None or (attempt.usage is None and not attempt.served):
         attempt.usage = Usage()
         return
-    if attempt.usage is None:
+    if attempt.usage is None or not is_told(attempt.usage):
         attempt.estimated = True
         attempt.usage = _by_size(call, grant, attempt)
     attempt.cost_nano_usd = cost(attempt.usage, attempt.price)
@@ -50,27 +57,49 @@ def cost(usage: Usage, price: Price) -> int:
 
 async def _counted(call: Call, grant: Grant, attempt: Attempt, runtime: Runtime) -> Usage:
     encoding = encoding_for(attempt.deployment.upstream_model)
-    prompt = service_of(call).prompt(grant.request)
-    size = sum(map(len, prompt.texts))
-    if size > COUNTED_CHARACTERS:
-        given = prompt.overhead + size // CHARACTERS_A_TOKEN
-    else:
-        given = await runtime.tokens.count_prompt(prompt, encoding)
-    if _unseen(call, grant):
-        return Usage(input_tokens=given, output_tokens=attempt.reserved.demand.output_tokens)
+    given = _told_of_prompt(attempt) or Usage(await _prompt(call, grant, attempt, encoding, runtime))
     text = text_of(list(attempt.fragments))
     if len(text) > COUNTED_CHARACTERS:
         made = len(text) // CHARACTERS_A_TOKEN
     else:
         made = await runtime.tokens.count([text], encoding) if text else 0
-    return Usage(input_tokens=given, output_tokens=made)
+    return _with_output(given, made, call, grant, attempt)
+
+
+async def _prompt(call: Call, grant: Grant, attempt: Attempt, encoding: str, runtime: Runtime) -> int:
+    """Count a prompt. Of what cannot be seen its bound is charged: else who hangs up in time would have it for nothing."""
+    request, most = grant.request, attempt.reserved.demand.input_tokens
+    if request.window_bound:
+        return most
+    prompt = service_of(call).prompt(request)
+    size = sum(map(len, prompt.texts))
+    if size > COUNTED_CHARACTERS:
+        given = prompt.overhead + size // CHARACTERS_A_TOKEN
+    else:
+        given = await runtime.tokens.count_prompt(prompt, encoding)
+    hidden = 0 if prompt.complete else max(0, request.prompt_bound - prompt.bound)
+    return min(given + hidden, most) if hidden else given
 
 
 def _by_size(call: Call, grant: Grant, attempt: Attempt) -> Usage:
-    demand = attempt.reserved.demand
-    given = min(demand.input_tokens, len(grant.request.members.body) // CHARACTERS_A_TOKEN + 1)
+    request, most = grant.request, attempt.reserved.demand.input_tokens
+    size = most if request.window_bound else min(most, len(request.members.body) // CHARACTERS_A_TOKEN + 1)
     made = sum(map(len, attempt.fragments)) // CHARACTERS_A_TOKEN
-    return Usage(input_tokens=given, output_tokens=demand.output_tokens if _unseen(call, grant) else made)
+    return _with_output(_told_of_prompt(attempt) or Usage(size), made, call, grant, attempt)
+
+
+def _told_of_prompt(attempt: Attempt) -> Usage | None:
+    told = attempt.prompt_usage
+    return told if told is not None and told.input_tokens else None
+
+
+def _with_output(given: Usage, made: int, call: Call, grant: Grant, attempt: Attempt) -> Usage:
+    """Add the output to what is known of the prompt: as it was told, else its cap where it may be hidden, else as counted."""
+    told = attempt.usage
+    if told is not None:
+        return replace(given, output_tokens=told.output_tokens, reasoning_tokens=told.reasoning_tokens)
+    made = attempt.reserved.demand.output_tokens if _unseen(call, grant) else max(made, given.output_tokens)
+    return replace(given, output_tokens=made, reasoning_tokens=min(given.reasoning_tokens, made))
 
 
 def _unseen(call: Call, grant: Grant) -> bool:

@@ -8,7 +8,7 @@ from gateway.journal.records import Closed
 from gateway.quotas.slices import windows_of
 from gateway.runtime import Runtime
 from gateway.snapshot import Metric, QuotaPolicy
-from gateway.stages.meter import count, price
+from gateway.stages.meter import count, is_told, price
 from gateway.types import Attempt, Call, CallLine, Usage
 
 _NOTHING = Usage()
@@ -16,19 +16,24 @@ _NOTHING = Usage()
 
 async def finish(call: Call, runtime: Runtime) -> None:
     """Settle what is open: give back what was never dialled, close what was. Doing it again does nothing."""
-    reserved, call.reserved = call.reserved, None
-    if reserved is not None:
-        runtime.money.release(reserved.reservation.holds, 0)
-        await _give_back(windows_of(reserved.reservation.rates), runtime)
+    await release(call, runtime)
     attempt = call.attempt
     if attempt is not None and not attempt.closed:
-        if attempt.usage is None:
+        if not is_told(attempt.usage):
             await count(call, attempt, runtime)
         price(call, attempt)
         _close(call, attempt, runtime)
         unused = _unused(attempt)
         if unused:
             await _give_back(unused, runtime)
+
+
+async def release(call: Call, runtime: Runtime) -> None:
+    """Give back what was reserved for an attempt that was never dialled, if anything."""
+    reserved, call.reserved = call.reserved, None
+    if reserved is not None:
+        runtime.money.release(reserved.reservation.holds, 0)
+        await _give_back(windows_of(reserved.reservation.rates), runtime)
 
 
 def finish_now(call: Call, runtime: Runtime) -> None:

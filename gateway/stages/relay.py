@@ -10,6 +10,7 @@ from gateway.headers import JSON, answer_headers
 from gateway.runtime import Runtime
 from gateway.stages.call import provider_error
 from gateway.stages.guard import guard_output
+from gateway.stages.meter import is_told
 from gateway.stages.outgrow import checked_room, room_of
 from gateway.stages.record import finish
 from gateway.stages.translate import lane_of, service_of
@@ -98,7 +99,8 @@ async def _stream(call: Call, grant: Grant, attempt: Attempt, response: Upstream
         raise
     finally:
         if not attempt.closed:
-            attempt.usage, attempt.fragments = stream.usage, stream.fragments()
+            attempt.prompt_usage, attempt.usage = stream.prompt_usage, stream.usage or attempt.usage
+            attempt.fragments = stream.fragments() or attempt.fragments
     with contextlib.suppress(GatewayError):
         await call.watch.client(call.client.finish(), runtime.limits.write_timeout_s)
         call.watch.ignore_client()
@@ -143,8 +145,8 @@ async def _events(
             room = await checked_room(grant, attempt, stream, runtime)
         ended = stream.error is None and (stream.done or not data)
         if ended and stream.done:
-            attempt.usage = stream.usage
-            if attempt.usage is None:
+            attempt.prompt_usage, attempt.usage = stream.prompt_usage, stream.usage
+            if not is_told(attempt.usage):
                 attempt.fragments = stream.fragments()
             await finish(call, runtime)
         if events or attempt.closed:
@@ -163,21 +165,28 @@ async def _events(
 async def _not_streamed(
     call: Call, grant: Grant, attempt: Attempt, data: bytes, response: UpstreamResponse, runtime: Runtime
 ) -> None:
-    """Raise what a document in place of a stream means: mostly it is an error under status 200."""
+    """Raise what a document in place of a stream means: an error under status 200, or a whole answer, which is billed."""
     pieces, size = [data], len(data)
     while size < runtime.limits.max_response_bytes and (
         more := await call.watch.upstream(response.chunk(), attempt.deployment.idle_timeout_s, begun=True)
     ):
         pieces.append(more)
         size += len(more)
-    answer = lane_of(call, attempt.deployment).whole(grant.request, b"".join(pieces))
-    if answer is not None and answer.error is not None:
-        attempt.served = False
-        raise provider_error(answer.status, answer.error, attempt.deployment)
-    raise UpstreamError(
+    body = b"".join(pieces)
+    answer = lane_of(call, attempt.deployment).whole(grant.request, body)
+    error = UpstreamError(
         f"The provider {attempt.deployment.provider} did not stream its answer as it was asked to. Call without "
         '"stream", or tell your platform team.'
     )
+    if answer is None:
+        attempt.served = body.lstrip()[:1] == b"{"  # as in `_whole`
+        raise error
+    attempt.usage, attempt.fragments = answer.usage, answer.made
+    if answer.error is not None:
+        attempt.served = answer.usage is not None
+        raise provider_error(answer.status, answer.error, attempt.deployment)
+    error.elsewhere = False  # it was made and is billed: asked again, it would be paid for twice
+    raise error
 
 
 def _streams(response: UpstreamResponse, data: bytes) -> bool:

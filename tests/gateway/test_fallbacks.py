@@ -140,7 +140,7 @@ def test_nor_one_that_the_key_may_not_call(start_gateway: StartGateway, pair: li
 
 
 def test_the_class_of_the_first_model_goes_along(start_gateway: StartGateway, pair: list[FakeUpstream]) -> None:
-    high = {"tier": "high-risk", "data_classes": frozenset({"confidential"})}
+    high: dict[str, Any] = {"tier": "high-risk", "data_classes": frozenset({"confidential"})}
     gateway = start_gateway(models=models(pair, second={"data_classes": frozenset({"internal"})}, **high))
     pair[0].script(Plan(status=500))
     assert ask(gateway).status_code == 500
@@ -176,4 +176,54 @@ def test_streams_fall_back_before_their_first_event(start_gateway: StartGateway,
     ) as answer:
         assert answer.read().endswith(b"data: [DONE]\n\n")
         assert answer.headers["x-atrium-model"] == "spare"
+    check_books(gateway, pair)
+
+
+BROKEN = {"dialect": "vertex", "credential": '{"no": "key"}', "options": {"project": "p", "location": "l"}}
+
+
+def test_it_answers_as_well_once_the_outage_is_known_and_nothing_stays_held(
+    start_gateway: StartGateway, pair: list[FakeUpstream]
+) -> None:
+    """The first place is never dialled, as its credential cannot be used; then the breaker bars it."""
+    gateway = start_gateway(models=models(pair, frozenset({"error"}), at=BROKEN), quotas=[BUDGET])
+    answers = [ask(gateway) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert {answer.headers["x-atrium-model"] for answer in answers} == {"spare"}
+    assert {answer.headers["x-atrium-attempts"] for answer in answers} == {"1"}
+    check_books(gateway, pair)
+
+
+def test_rates_of_a_place_that_was_never_dialled_are_given_back(
+    start_gateway: StartGateway, pair: list[FakeUpstream]
+) -> None:
+    gateway = start_gateway(
+        models=models(pair, frozenset({"error"}), at=BROKEN), quotas=[make.quota("concurrent", "minute", 1)]
+    )
+    assert [ask(gateway).status_code for _ in range(3)] == [200] * 3
+
+
+def test_a_fallback_that_is_barred_leaves_the_turn_to_the_next(
+    start_gateway: StartGateway, pair: list[FakeUpstream]
+) -> None:
+    route = RoutePolicy(retries=0, fallbacks=(Fallback("mod_b", EVERY), Fallback("mod_c", EVERY)))
+    offered = [
+        make.model("a", place(pair[0], "a"), route=route),
+        make.model("b", place(pair[0], "b", **BROKEN)),
+        make.model("c", place(pair[1], "c")),
+    ]
+    gateway = start_gateway(models=offered, quotas=[BUDGET])
+    gateway.chat(model="b")  # from here on its credential is known to be refused
+    pair[0].always(Plan(status=500))
+    answer = gateway.chat(model="a")
+    assert (answer.status_code, answer.headers.get("x-atrium-model")) == (200, "c")
+    check_books(gateway, pair)
+
+
+def test_where_no_fallback_is_left_the_outage_is_told(start_gateway: StartGateway, pair: list[FakeUpstream]) -> None:
+    gateway = start_gateway(models=models(pair, frozenset({"rate_limit"}), at=BROKEN), quotas=[BUDGET])
+    refused = [ask(gateway) for _ in range(2)]
+    assert [one.status_code for one in refused] == [502, 503]
+    assert {one.json()["error"]["code"] for one in refused} == {"upstream_credential"}
+    assert not pair[1].received
     check_books(gateway, pair)

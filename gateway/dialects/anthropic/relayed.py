@@ -17,12 +17,13 @@ _READ = re.compile(rb'"type"\s*:\s*"(?:message_start|message_delta|message_stop|
 class MessagesStream:
     """See `Stream`. Bytes are not changed; an error event and all that follows it is held back."""
 
-    __slots__ = ("_buffer", "_collector", "_known", "done", "error", "usage")
+    __slots__ = ("_buffer", "_collector", "_known", "done", "error", "prompt_usage", "usage")
 
     def __init__(self) -> None:
         self._buffer = EventBuffer()
         self._collector = Collector()
         self._known: dict[str, Any] = {}
+        self.prompt_usage: Usage | None = None
         self.usage: Usage | None = None
         self.done = False
         self.error: object = None
@@ -77,6 +78,7 @@ class MessagesStream:
         """Take the prompt's usage from the start; with the answer's it is whole, and only then it counts as said."""
         if kind == "message_start" and isinstance(given.get("message"), dict):
             self._known = merged({}, given["message"].get("usage"))
+            self.prompt_usage = usage_of(self._known)
         elif kind == "message_delta" and tells_output(given.get("usage")):
             self._known = merged(self._known, given["usage"])
             self.usage = usage_of(self._known)

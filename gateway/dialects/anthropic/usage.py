@@ -24,10 +24,17 @@ def usage_of(given: object) -> Usage | None:
 
 
 def merged(known: dict[str, Any], more: object) -> dict[str, Any]:
-    """Return what is known of usage with what a later event says of it: its numbers are totals, not additions."""
+    """Return what is known of usage with what a later event says of it: its numbers are totals, not additions.
+
+    A total never falls, so a smaller number (some providers end with a prompt of 0) does not take back a larger one.
+    """
     if not isinstance(more, dict):
         return known
-    return known | {name: value for name, value in more.items() if value is not None}
+    return known | {name: value for name, value in more.items() if value is not None and not _falls(known, name, value)}
+
+
+def _falls(known: dict[str, Any], name: str, value: object) -> bool:
+    return isinstance(value, int) and value < counted(known, name)
 
 
 def tells_output(usage: object) -> bool:

@@ -44,12 +44,13 @@ class ConverseLane:
 class ConverseStream:
     """See `Stream`."""
 
-    __slots__ = ("_buffer", "_collector", "_stopped", "done", "error", "usage")
+    __slots__ = ("_buffer", "_collector", "_stopped", "done", "error", "prompt_usage", "usage")
 
     def __init__(self) -> None:
         self._buffer = FrameBuffer()
         self._collector = Collector()
         self._stopped = False
+        self.prompt_usage: Usage | None = None  # the last frame alone tells usage
         self.usage: Usage | None = None
         self.done = False
         self.error: object = None

@@ -15,6 +15,7 @@ from gateway.dialects.sse import EventBuffer, data_of, events
 from gateway.types import Usage
 
 _TELLING = re.compile(rb'"(?:finishReason|blockReason|error|functionCall)"\s*:')
+_TELLING_FIRST = re.compile(rb'"(?:finishReason|blockReason|error|functionCall|promptTokenCount)"\s*:')
 
 
 class GeminiStream:
@@ -23,7 +24,9 @@ class GeminiStream:
     The stream is done when the provider ends it after that: nothing in it says which chunk is the last.
     """
 
-    __slots__ = ("_array", "_buffer", "_collector", "_each", "_framing", "_stopped", "done", "error", "usage")
+    __slots__ = (
+        "_array", "_buffer", "_collector", "_each", "_framing", "_stopped", "done", "error", "prompt_usage", "usage",
+    )  # fmt: skip
 
     def __init__(self, choices: int, *, array: bool) -> None:
         """`array`: the client gets the chunks as one JSON array; else the provider's own events."""
@@ -32,6 +35,7 @@ class GeminiStream:
         self._array, self._framing = array, Framing(array=array)
         self._each = choices > 1  # read every chunk, not those alone that tell something
         self._stopped: dict[int, bool] = {}  # by candidate
+        self.prompt_usage: Usage | None = None
         self.usage: Usage | None = None
         self.done = False
         self.error: object = None
@@ -65,13 +69,14 @@ class GeminiStream:
             self.error = {"message": f"The provider sent an event of more than {MAX_EVENT >> 20} MiB."}
         if self.error is not None or not block:
             return b""
-        if not self._array and not self._each and _TELLING.search(block) is None:
+        telling = _TELLING if self.prompt_usage is not None else _TELLING_FIRST
+        if not self._array and not self._each and telling.search(block) is None:
             self._collector.add(block)
             return block
         kept = []
         for event in events(block):
             data = data_of(event)
-            if data and (self._each or _TELLING.search(data)):
+            if data and (self._each or telling.search(data)):
                 self._read(data)
                 if self.error is not None:
                     break
@@ -87,6 +92,8 @@ class GeminiStream:
         if chunk.get("error"):
             self.error = chunk["error"]
             return
+        told = usage_of(chunk.get("usageMetadata"))
+        self.prompt_usage = told or self.prompt_usage
         for candidate in listed(chunk.get("candidates")):
             index = candidate.get("index")
             number = index if isinstance(index, int) else 0
@@ -96,7 +103,7 @@ class GeminiStream:
             self._stopped = dict.fromkeys(self._stopped or {0: False}, True)
         if self._stopped and all(self._stopped.values()):
             self._each = True  # usage may come on its own, after the last word
-            self.usage = usage_of(chunk.get("usageMetadata")) or self.usage
+            self.usage = told or self.usage
 
     def _collect_calls(self, candidate: dict[str, Any]) -> None:
         """Keep the arguments of calls for counting: they are no text, so the collector does not find them."""

@@ -136,3 +136,17 @@ def test_a_call_without_arguments_has_an_empty_object() -> None:
     found = chunks(ChatWriter(usage_wanted=False).write(read(b"\n\n".join(pieces))))
     calls = [call for chunk in found[:-1] for call in chunk["choices"][0]["delta"].get("tool_calls", ())]
     assert "".join(call["function"]["arguments"] for call in calls) == "{}"
+
+
+def test_a_prompt_once_told_is_not_taken_back_by_an_end_that_says_none() -> None:
+    told = {"input_tokens": 900, "cache_read_input_tokens": 50, "output_tokens": 1}
+    begun = {"type": "message_start", "message": {"id": "m", "model": "c", "content": [], "usage": told}}
+    ended = {
+        "type": "message_delta",
+        "delta": {"stop_reason": "end_turn"},
+        "usage": {"input_tokens": 0, "output_tokens": 9},
+    }
+    data = b"".join(b"data: %b\n\n" % json.dumps(one).encode() for one in (begun, ended, {"type": "message_stop"}))
+    _, stream = relayed(data, [])
+    assert stream.usage == Usage(950, 50, 0, 9)
+    assert [event.usage for event in read(data) if isinstance(event, Used)][-1] == stream.usage
