@@ -7,16 +7,13 @@ import msgspec
 
 from gateway.dialects import parameters
 from gateway.dialects.members import Members
-from gateway.dialects.openai_chat import MAX_CHOICES, OUTSIDE, TIERS, with_usage
+from gateway.dialects.openai_chat import MAX_CHOICES, TIERS, refuse_unknown, with_usage
+from gateway.dialects.openai_parameters import COMPLETIONS
 from gateway.dialects.openai_stream import ChatStream
 from gateway.errors import RequestError
 from gateway.tokens import Countable
 from gateway.types import ParsedRequest
 
-NAMES = frozenset(OUTSIDE) | {
-    "model", "prompt", "max_tokens", "max_completion_tokens", "n", "stream", "stream_options", "echo", "suffix",
-    "service_tier", "prompt_embeds",
-}  # fmt: skip
 USUAL_CAP = 16  # tokens, where the request says none ("Create completion"); other engines differ, so it is always sent
 MAX_PROMPTS = 2_048
 _NONE = frozenset({None, b"null"})
@@ -24,12 +21,10 @@ _NONE = frozenset({None, b"null"})
 
 def parse(members: Members) -> ParsedRequest:
     """Read a request. Raises RequestError that names the parameter."""
-    parameters.plainly_named(members, NAMES)
+    parameters.plainly_named(members, COMPLETIONS)
     model = parameters.model_name(members)
     parameters.required(members, "prompt", "It is the text to go on from, its tokens, or a list of such.")
-    for name in (*OUTSIDE, "prompt_embeds", "max_completion_tokens"):
-        if members.raw(name) not in _NONE:
-            raise parameters.unsupported(name, OUTSIDE.get(name, "completions do not have it. Leave it out."))
+    refuse_unknown(members, COMPLETIONS)
     if parameters.value(members, "service_tier") not in (None, *TIERS):
         raise parameters.unsupported("service_tier", "other tiers have prices of their own. Leave it out.")
     prompts = _prompts(parameters.value(members, "prompt"))

@@ -4,8 +4,10 @@ import msgspec
 
 from gateway.dialects import parameters
 from gateway.dialects.members import Members
+from gateway.dialects.openai_parameters import CHAT, NEW
 from gateway.dialects.openai_prompt import prompt_bound
 from gateway.dialects.openai_stream import ChatStream
+from gateway.dialects.profile_table import EXTRAS
 from gateway.tokens import Countable, chat_prompt
 from gateway.types import ParsedRequest
 
@@ -18,16 +20,21 @@ OUTSIDE = {  # parameters of some providers that lead around the model's own pri
     "search_parameters": "providers bill searches apart, which is not metered. Leave it out.",
     "web_search_options": "providers bill searches apart, which is not metered. Leave it out.",
     "data_sources": "it sends the provider to addresses of the caller's. Leave it out.",
+    "enable_search": "providers bill searches apart, which is not metered. Leave it out.",
+    "search_options": "providers bill searches apart, which is not metered. Leave it out.",
+    "web_search": "providers bill searches apart, which is not metered. Leave it out.",
+    "provider": "who answers, at which price and under which terms, is the catalogue's to say. Leave it out.",
+    "preset": "what it holds at the provider is not seen here. Send the parameters themselves.",
+    "extra_body": "it is an option of clients, which send what it holds in its place.",
     "audio": "only text is metered. Leave it out.",
 }
-NAMES = frozenset(OUTSIDE) | {
-    "model", "messages", "tools", "functions", "response_format", "prediction", "max_completion_tokens", "max_tokens",
-    "n", "stream", "stream_options", "modalities", "service_tier",
-}  # fmt: skip
 TOOLS, TIERS = ("function", "custom"), ("auto", "default", "flex")
 CAPS = ("max_completion_tokens", "max_tokens")
-_PRICED_APART = frozenset(OUTSIDE) | {"modalities", "service_tier", "tools"}
+_PRICED_APART = frozenset({"modalities", "service_tier", "tools"})
+NAMES = CHAT | frozenset(OUTSIDE)
+_KNOWN = CHAT | EXTRAS
 _NONE = frozenset({None, b"null"})
+_NOTHING = _NONE | {b"false"}
 
 
 def parse(members: Members) -> ParsedRequest:
@@ -35,6 +42,7 @@ def parse(members: Members) -> ParsedRequest:
     parameters.plainly_named(members, NAMES)
     model = parameters.model_name(members)
     parameters.required(members, "messages", "It is the conversation: a list of messages.")
+    refuse_unknown(members, _KNOWN)
     if not _PRICED_APART.isdisjoint(members.spans):
         _refuse_unpriced(members)
     caps = [parameters.count(members, name) for name in CAPS if name in members.spans]
@@ -83,11 +91,15 @@ def with_usage(options: bytes | None) -> bytes:
     return Members(options, 'The parameter "stream_options"').replaced({"include_usage": b"true"})
 
 
+def refuse_unknown(members: Members, known: frozenset[str]) -> None:
+    """Refuse a parameter that is not among the `known` ones, unless it says nothing."""
+    for name in members.spans.keys() - known:
+        if members.raw(name) not in _NOTHING:
+            raise parameters.unsupported(name[:60], OUTSIDE.get(name, NEW))
+
+
 def _refuse_unpriced(members: Members) -> None:
     """Refuse what a provider bills by other meters than tokens in and out; nothing is ever served for nothing."""
-    for name in OUTSIDE.keys() & members.spans.keys():
-        if members.raw(name) not in _NONE:
-            raise parameters.unsupported(name, OUTSIDE[name])
     modalities = parameters.value(members, "modalities")
     if modalities is not None and modalities != ["text"]:
         raise parameters.unsupported("modalities", "only text is metered. Leave it out, or ask for text alone.")

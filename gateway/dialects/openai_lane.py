@@ -7,6 +7,8 @@ from gateway.dialects.lanes import Outbound, Whole
 from gateway.dialects.openai_answer import read_answer
 from gateway.dialects.openai_stream import ChatStream
 from gateway.dialects.openai_usage import generated
+from gateway.dialects.parameters import unsupported
+from gateway.dialects.profile_table import EXTRAS
 from gateway.dialects.profiles import profile_of
 from gateway.snapshot import DeploymentPolicy
 from gateway.types import ParsedRequest
@@ -34,6 +36,8 @@ class OpenAILane:
     ) -> Outbound:
         """See `Lane.outbound`."""
         profile = profile_of(deployment)
+        if elsewhere := request.members.spans.keys() & (EXTRAS - profile.extras):
+            raise unsupported(min(elsewhere), "the provider of this model is not known to have it. Leave it out.")
         body = profile.fitted(self._codec.outbound(request, deployment.upstream_model, profile.cap_name, cap))
         beta = headers.get(b"openai-beta")
         path = self._place(deployment, self._path)

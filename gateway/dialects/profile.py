@@ -17,6 +17,7 @@ class Profile:
     `cap_name`: the parameter that caps the output of a chat.
     `dropped`: parameters that it refuses, and that change nothing of the answer; they are left out.
     `renamed`: parameters that have another name there.
+    `extras`: parameters that it documents, beyond those that all may get, and that change nothing about what is billed.
     `responses`: it serves the Responses API itself; others get such calls as chats.
     """
 
@@ -26,6 +27,7 @@ class Profile:
     cap_name: str = "max_tokens"
     dropped: frozenset[str] = frozenset()
     renamed: Mapping[str, str] = field(default_factory=dict)
+    extras: frozenset[str] = frozenset()
     responses: bool = False
 
     def fitted(self, body: bytes) -> bytes:

@@ -35,11 +35,24 @@ ROWS = (
             {"stream_options", COMPLETION, "user", "store", "safety_identifier", "prompt_cache_retention"}
         ),
         renamed={"seed": "random_seed"},
+        extras=frozenset({"random_seed", "safe_prompt", "prompt_mode"}),
     ),
     # Deprecates max_tokens, and tells usage of streams in "x_groq" (PyPI groq 1.7.0, types/chat).
-    Profile("groq", "https://console.groq.com/docs/openai", ("api.groq.com",), COMPLETION),
+    Profile(
+        "groq",
+        "https://console.groq.com/docs/openai",
+        ("api.groq.com",),
+        COMPLETION,
+        extras=frozenset({"citation_options", "disable_tool_validation"}),
+    ),
     # Deprecates max_tokens (PyPI cerebras-cloud-sdk 1.91.0, types/chat/completion_create_params.py).
-    Profile("cerebras", "https://inference-docs.cerebras.ai/resources/openai", ("api.cerebras.ai",), COMPLETION),
+    Profile(
+        "cerebras",
+        "https://inference-docs.cerebras.ai/resources/openai",
+        ("api.cerebras.ai",),
+        COMPLETION,
+        extras=frozenset({"clear_thinking", "disable_reasoning"}),
+    ),
     # Tells cached tokens as "prompt_cache_hit_tokens".
     Profile("deepseek", "https://api-docs.deepseek.com/api/create-chat-completion", ("api.deepseek.com",)),
     # Tells usage of streams in the last choice, and cached tokens beside the others.
@@ -52,19 +65,36 @@ ROWS = (
         COMPLETION,
     ),
     # Tells usage so far in every chunk. Bills each request for its search: the model's price needs one for each call.
-    Profile("perplexity", "https://docs.perplexity.ai/docs/sonar/openai-compatibility", ("api.perplexity.ai",)),
+    Profile(
+        "perplexity",
+        "https://docs.perplexity.ai/docs/sonar/openai-compatibility",
+        ("api.perplexity.ai",),
+        extras=frozenset({"search_domain_filter", "search_recency_filter", "disable_search"})
+        | {"search_after_date_filter", "search_before_date_filter"},
+    ),
     # Sends comments while it waits, usage without asking, and errors within a chunk that has choices.
-    Profile("openrouter", "https://openrouter.ai/docs/use-cases/usage-accounting", ("openrouter.ai",)),
+    Profile(
+        "openrouter",
+        "https://openrouter.ai/docs/use-cases/usage-accounting",
+        ("openrouter.ai",),
+        extras=frozenset({"usage", "transforms"}),
+    ),
     Profile(
         "together",
         "https://docs.together.ai/docs/inference/openai-compatibility",
         ("api.together.xyz", "api.together.ai"),
     ),
-    Profile("fireworks", "https://docs.fireworks.ai/tools-sdks/openai-compatibility", ("api.fireworks.ai",)),
+    Profile(
+        "fireworks",
+        "https://docs.fireworks.ai/tools-sdks/openai-compatibility",
+        ("api.fireworks.ai",),
+        extras=frozenset({"context_length_exceeded_behavior", "prompt_truncate_len"}),
+    ),
     Profile(
         "alibaba",
         "https://www.alibabacloud.com/help/en/model-studio/compatibility-of-openai-with-dashscope",
         (".aliyuncs.com",),
+        extras=frozenset({"vl_high_resolution_images", "translation_options"}),
     ),
     Profile(
         "databricks",
@@ -96,3 +126,4 @@ ROWS = (
     Profile("lmstudio", "https://lmstudio.ai/docs/api/openai-api"),
     Profile("llamacpp", "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md"),
 )
+EXTRAS = frozenset().union(*(row.extras for row in ROWS))

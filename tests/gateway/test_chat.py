@@ -38,7 +38,7 @@ def test_headers_say_what_happened(gateway: LiveGateway) -> None:
 def test_only_model_and_cap_differ_for_the_provider(gateway: LiveGateway, upstream: FakeUpstream) -> None:
     body = (
         b'{ "model" : "chat-small",\n "messages": [{"role":"user","content":"h\\u00e9"}], '
-        b'"seed": 123456789012345678901234567890, "top_p": 1.00, "x_new": {"a":[1e2]} }'
+        b'"seed": 123456789012345678901234567890, "top_p": 1.00, "metadata": {"a":[1e2]} }'
     )
     answer = gateway.client.post("/v1/chat/completions", content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 200, answer.text

@@ -36,6 +36,10 @@ VALUES = {  # parameters of which only these values are at the model's own price
 CLIENT_TOOLS = ("custom", "bash_", "text_editor_", "computer_", "memory_", "browser_")  # run by who calls
 TOOLS_OUTSIDE = "tools that the provider runs itself are billed apart, which is not metered. Send tools that you run."
 CACHES = (None, "5m")
+FILES = (
+    "files stored at Anthropic belong to the provider's account, which all callers share here. Send the data inline."
+)
+SOURCES = ("base64", "url", "text", "content")
 EDITS = ("clear_",)  # these only shorten the prompt
 
 # The definition of each of Anthropic's own tools counts, too (toolsets have a few dozen).
@@ -119,12 +123,16 @@ def _content_bound(content: msgspec.Raw) -> tuple[int, bool]:
 def _block_bound(block: wire.Block) -> tuple[int, bool]:
     if block.type in ("image", "document"):
         source = _source(block.source)
+        if source is not None and source.type not in SOURCES:
+            raise parameters.unsupported("messages", FILES)
         if block.type == "image":
             inline = source is not None and source.type == "base64"
             return (IMAGE_TOKENS - len(memoryview(source.data)), True) if source and inline else (0, False)
         if source is None or source.type not in ("text", "content"):
             return 0, False  # pages count as images, too
         return _content_bound(source.content)
+    if block.type == "container_upload":
+        raise parameters.unsupported("messages", FILES)
     added, seen = _content_bound(block.content)
     known = ("text", "thinking", "redacted_thinking", "tool_use", "tool_result", "search_result")
     return added, seen and block.type in known

@@ -1,13 +1,17 @@
 """What Gemini's parts hold beside text: what of it may be sent, and how many tokens it can be."""
 
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.dialects.gemini.fields import field, many
 from gateway.dialects.openai_prompt import IMAGE_TOKENS
 from gateway.dialects.parameters import unsupported
+from gateway.errors import RequestError
 
-_HOSTS = ("googleapis.com", "youtube.com", "youtu.be")
+_HOSTS = ("googleapis.com", "storage.cloud.google.com", "youtube.com", "youtube-nocookie.com", "youtu.be")
+_PLAIN_HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+")  # what two readers of URLs cannot understand differently
+_AMBIGUOUS = re.compile(r"[\s\\\x00-\x1f]")
 _SOUND = "tokens of sound and film have prices of their own, which the gateway does not charge yet."
 _FILES = (
     "files stored at Google belong to the provider's account, which all callers share here. Send the data inline, or the "
@@ -39,13 +43,15 @@ def _of_response(part: dict[str, Any]) -> list[dict[str, Any]]:
 def _bound(part: dict[str, Any]) -> tuple[int, bool]:
     inline, file = field(part, "inlineData"), field(part, "fileData")
     if isinstance(file, dict):
-        _check_kind(kind_of(file), needed=True)
-        _check_address(field(file, "fileUri"))
+        check_kind(kind_of(file))
+        check_address(field(file, "fileUri"))
         return 0, False
-    if not isinstance(inline, dict):
+    if file is not None or not isinstance(inline, dict | None):
+        raise RequestError('"inlineData" and "fileData" must be objects.', param="contents")
+    if inline is None:
         return 0, True
     kind, data = kind_of(inline), inline.get("data")
-    _check_kind(kind, needed=False)
+    check_kind(kind, needed=False)
     if kind.startswith("image/") and isinstance(data, str):
         return IMAGE_TOKENS - len(data), True
     return 0, kind.startswith("text/")
@@ -57,15 +63,18 @@ def kind_of(blob: dict[str, Any]) -> str:
     return given.lower() if isinstance(given, str) else ""
 
 
-def _check_kind(kind: str, *, needed: bool) -> None:
+def check_kind(kind: str, param: str = "contents", *, needed: bool = True) -> None:
+    """Raise RequestError for a media type with a price of its own, and, if it is `needed`, for one that hides that."""
     if kind.startswith(("audio/", "video/")):
-        raise unsupported("contents", _SOUND)
+        raise unsupported(param, _SOUND)
     if needed and not kind.startswith(("image/", "text/", "application/pdf")):
-        raise unsupported("contents", _KIND)
+        raise unsupported(param, _KIND)
 
 
-def _check_address(uri: object) -> None:
-    parts = urlsplit(uri) if isinstance(uri, str) else None
+def check_address(uri: object, param: str = "contents") -> None:
+    """Raise RequestError for an address that Google would read with the provider's rights, or as a film."""
+    parts = urlsplit(uri) if isinstance(uri, str) and not _AMBIGUOUS.search(uri) else None
     host = (parts.hostname or "") if parts else ""
-    if parts is None or parts.scheme != "https" or any(host == one or host.endswith("." + one) for one in _HOSTS):
-        raise unsupported("contents", _FILES)
+    own = any(host == one or host.endswith("." + one) for one in _HOSTS)
+    if parts is None or parts.scheme != "https" or own or not _PLAIN_HOST.fullmatch(host):
+        raise unsupported(param, _FILES)

@@ -14,6 +14,7 @@ import msgspec
 from gateway.dialects.canonical import Media, Part, Request, Text, Thinking, Tool, ToolCall, ToolResult, cannot
 from gateway.dialects.efforts import BUDGETS
 from gateway.dialects.gemini.answers import arguments_of
+from gateway.dialects.gemini.media import check_address, check_kind
 from gateway.dialects.gemini.schema import for_gemini
 from gateway.errors import RequestError
 
@@ -105,13 +106,17 @@ def _result(result: ToolResult, names: dict[str, str]) -> dict[str, Any]:
 
 
 def _media(media: Media) -> dict[str, Any]:
+    """Write a medium. What another dialect calls it does not matter: the same is refused as of Gemini's own clients."""
     if media.text:
         data, kind = b64encode(media.text.encode()).decode(), media.media_type or "text/plain"
+        check_kind(kind.lower(), "messages")
         return {"inlineData": {"mimeType": kind, "data": data}}
-    kind = media.media_type or guess_type(media.url)[0] or ""
+    kind = (media.media_type or guess_type(media.url)[0] or "").lower()
     if not kind:
         raise cannot("messages", WHO, f"it must know the media type of {media.kind} data. Send the data inline.")
+    check_kind(kind, "messages")
     if media.url:
+        check_address(media.url, "messages")
         return {"fileData": {"mimeType": kind, "fileUri": media.url}}
     return {"inlineData": {"mimeType": kind, "data": media.data}}
 

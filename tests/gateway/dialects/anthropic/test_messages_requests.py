@@ -158,13 +158,22 @@ def test_a_providers_own_dialect_gets_the_bytes_that_came() -> None:
 def test_headers_pass_where_they_are_of_the_documented_shape() -> None:
     given = {
         b"anthropic-version": b"2024-10-22",
-        b"anthropic-beta": b"context-1m-2025-08-07, interleaved-thinking-2025-05-14",
+        b"anthropic-beta": b"prompt-caching-2024-07-31,claude-code-20250219,interleaved-thinking-2025-05-14",
     }
     assert api_headers(given) == {name.decode(): value.decode() for name, value in given.items()}
     for wrong in (b"a\r\nx: y", b"", b"\xff", b"a" * 3000):
         assert api_headers({b"anthropic-version": wrong, b"anthropic-beta": wrong}) == {
             "anthropic-version": "2023-06-01"
         }
+
+
+def test_betas_that_may_cost_something_do_not_pass() -> None:
+    given = b"files-api-2025-04-14, fast-mode-2026-02-01,effort-2025-11-24 ,brand-new-2027-01-01"
+    assert api_headers({b"anthropic-beta": given})["anthropic-beta"] == "effort-2025-11-24"
+    assert "anthropic-beta" not in api_headers({b"anthropic-beta": b"oauth-2025-04-20"})
+    for hidden in (b"context-1m-2025-08-07", b"effort-2025-11-24, context-1m-2025-08-07", b"context-1m"):
+        with pytest.raises(RequestError, match="context-1m"):
+            api_headers({b"anthropic-beta": hidden})
 
 
 def test_a_conversation_with_tools_as_a_chat() -> None:
@@ -272,3 +281,17 @@ def test_documents_as_a_chat() -> None:
     file, text, parts = to_chat(messages=blocks(pdf, plain, made))["messages"][0]["content"]
     assert file == {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBERi0="}}
     assert (text["text"], parts["text"]) == ("Note\n\nwords", "parts")
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "document", "source": {"type": "file", "file_id": "file_123"}},
+        {"type": "image", "source": {"type": "file", "file_id": "file_123"}},
+        {"type": "container_upload", "file_id": "file_123"},
+    ],
+)
+def test_files_that_the_provider_keeps_for_all_callers_cannot_be_reached(block: dict[str, Any]) -> None:
+    for content in (block, {"type": "tool_result", "tool_use_id": "t1", "content": [block]}):
+        with pytest.raises(RequestError, match="which all callers share here"):
+            parsed(parse, BODY | {"messages": blocks(content)})

@@ -7,13 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.dialects import openai_chat
 from gateway.dialects.anthropic.outgoing import write_request as write_messages
 from gateway.dialects.canonical import Request
 from gateway.dialects.chat.outgoing import write_request
 from gateway.dialects.chat.request import read_request
 from gateway.dialects.openai_chat import parse
+from gateway.dialects.openai_lane import OpenAILane
 from gateway.dialects.openai_prompt import INSTRUCTIONS_TOKENS
 from gateway.errors import RequestError
+from tests.factories import gateway as make
 from tests.gateway.dialects.speaking import OPENAI, PLACE, parsed
 
 HELLO = [{"role": "user", "content": "Hello"}]
@@ -232,3 +235,86 @@ def test_documents_as_messages() -> None:
          "source": {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="}},
         {"type": "document", "title": "a.txt", "source": {"type": "text", "media_type": "text/plain", "data": "hé"}},
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "file", "file": {"file_id": "file-123"}},
+        {"type": "file", "file_id": "file-123"},
+        {"type": "image_url", "image_url": {"url": "gs://board/chart.png"}},
+        {"type": "image_url", "image_url": "ms://file-123"},
+        {"type": "video_url", "video_url": {"url": "ms://file-123"}},
+        {"type": "document_url", "document_url": "file-123"},
+    ],
+)
+def test_what_the_provider_keeps_for_all_callers_cannot_be_reached(part: dict[str, Any]) -> None:
+    with pytest.raises(RequestError, match="which all callers share here"):
+        parsed(parse, {"model": "m", "messages": [{"role": "user", "content": [part]}]})
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"role": "user", "content": {"type": "file", "file": {"file_id": "file-123"}}},
+        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": PNG, "detail": 5}}]},
+        {"role": "user", "content": ["Hello"]},
+    ],
+)
+def test_a_shape_that_would_hide_what_is_asked_is_refused(message: dict[str, Any]) -> None:
+    with pytest.raises(RequestError, match="not of the documented shape"):
+        parsed(parse, {"model": "m", "messages": [message]})
+
+
+def test_sound_of_an_earlier_answer_cannot_be_named() -> None:
+    with pytest.raises(RequestError, match="which all callers share here"):
+        parsed(parse, {"model": "m", "messages": [*HELLO, {"role": "assistant", "audio": {"id": "audio_1"}}]})
+
+
+def named(error: RequestError) -> tuple[str, str | None]:
+    return error.code, error.param
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"enable_search": True},
+        {"web_search": True},
+        {"provider": {"order": ["dear"], "data_collection": "allow"}},
+        {"preset": "x"},
+        {"extra_body": {"google": {"cached_content": "c"}}},
+        {"use_beam_search": True},
+        {"n_predict": 100_000},
+        {"logits_processors": ["os.system"]},
+        {"not_yet_invented": 1},
+    ],
+)
+def test_a_parameter_of_unknown_price_is_refused_by_name(given: dict[str, Any]) -> None:
+    with pytest.raises(RequestError) as refused:
+        parsed(parse, {"model": "m", "messages": HELLO, **given})
+    assert named(refused.value) == ("unsupported_parameter", *given)
+    parsed(parse, {"model": "m", "messages": HELLO} | dict.fromkeys(given))
+
+
+COMMON = {
+    "top_k": 40, "min_p": 0.1, "repetition_penalty": 1.1, "chat_template_kwargs": {"enable_thinking": False},
+    "reasoning": {"effort": "low"}, "thinking": {"type": "enabled"}, "verbosity": "low", "prompt_cache_key": "k",
+    "safety_identifier": "u", "store": True, "metadata": {"a": "b"}, "logit_bias": {"50256": -100}, "seed": 0,
+    "reasoning_effort": "high", "guided_json": {}, "parallel_tool_calls": False, "stop_token_ids": [2],
+}  # fmt: skip
+
+
+def test_parameters_that_cost_nothing_reach_a_provider_as_they_are() -> None:
+    request = parsed(parse, {"model": "gpt-5", "messages": HELLO, **COMMON})
+    sent = json.loads(OpenAILane(openai_chat, "/chat/completions").outbound(request, OPENAI, 0, {}).body)
+    assert {name: sent[name] for name in COMMON} == COMMON
+
+
+def test_what_one_provider_documents_reaches_no_other() -> None:
+    request = parsed(parse, {"model": "m", "messages": HELLO, "safe_prompt": True})
+    mistral = make.deployment("https://api.mistral.ai/v1", upstream_model="mistral-large")
+    lane = OpenAILane(openai_chat, "/chat/completions")
+    assert json.loads(lane.outbound(request, mistral, 0, {}).body)["safe_prompt"] is True
+    with pytest.raises(RequestError) as refused:
+        lane.outbound(request, OPENAI, 0, {})
+    assert named(refused.value) == ("unsupported_parameter", "safe_prompt")

@@ -249,3 +249,32 @@ def test_answers_survive_the_way_there_and_back(made: list[Any], stop: Any, thou
         if isinstance(part, ToolCall):
             part.arguments = json.dumps(json.loads(part.arguments))
     assert (choice.parts, choice.stop, answer.usage, answer.id, answer.model) == (merged, stop, usage, "r", "m")
+
+
+@pytest.mark.parametrize(
+    "media",
+    [
+        Media("document", url="gs://board/minutes.pdf"),
+        Media("image", url="gs://board/chart.png"),
+        Media("image", url="https://www.youtube.com/watch?v=abc&x=.png"),
+        Media("image", url="https://youtube.com\\@example.com/x.png"),
+        Media("document", "application/pdf", url="https://generativelanguage.googleapis.com./v1beta/files/x.pdf"),
+        Media("image", url="https://generativelanguage.googleapis.com/v1beta/files/x.png"),
+        Media("document", url="https://example.com/film.mp4"),
+        Media("document", "audio/mp3", data="AAAA"),
+        Media("image", "Video/MP4", data="AAAA"),
+        Media("document", "audio/wav", text="AAAA"),
+    ],
+)
+def test_media_of_other_dialects_meet_the_rules_of_geminis_own(media: Media) -> None:
+    for part in (media, ToolResult("t1", [media], name="f")):
+        with pytest.raises(RequestError, match=r"Send the data inline|sound and film"):
+            written(Request("gemini-2.5-flash", [Message("user", [part])]))
+
+
+def test_public_addresses_reach_gemini() -> None:
+    file = Media("document", url="https://example.com/report.pdf")
+    sent = written(Request("gemini-2.5-flash", [Message("user", [file])]))
+    assert sent["contents"][0]["parts"] == [
+        {"fileData": {"mimeType": "application/pdf", "fileUri": "https://example.com/report.pdf"}}
+    ]
