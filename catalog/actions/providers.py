@@ -12,7 +12,9 @@ from catalog.dialects import dialects, mistakes_of
 from catalog.known_words import ordered
 from catalog.models import Credential, FormerCredential, Provider
 from catalog.models.models import DATA_CLASSES
-from gateway.credentials.ways import WAYS
+from gateway.credentials.grants import ENTRA_AUTHORITY
+from gateway.credentials.ways import GRANTS, WAYS
+from gateway.dialects.registry import PROVIDERS
 from portal.people.actions.rules import demand
 from portal.people.audit import Actor, recorded
 
@@ -46,7 +48,8 @@ def create_provider(
 def change_provider(*, actor: Actor, provider: Provider, credential_follows: bool = False, **fields: Any) -> Provider:
     """Change some of `FIELDS`. Needs catalog.manage. Writes nothing where nothing differs. Raises ValidationError, by field.
 
-    A stored secret is not carried to another host: say `credential_follows` where the caller names the credential too.
+    A stored secret is not carried to where it was not meant to go (see `_leads_elsewhere`): say `credential_follows` where
+    the caller sets the credential next. What is stored, also for an undo, is forgotten then.
     """
     demand(actor, "catalog.manage")
     unknown = set(fields) - set(FIELDS)
@@ -64,10 +67,11 @@ def change_provider(*, actor: Actor, provider: Provider, credential_follows: boo
         if not changed:
             trail.skip()
             return provider
-        if not credential_follows and _origin(before["base_url"]) != _origin(after["base_url"]):
-            _refuse_to_carry(provider)
-        if _origin(before["base_url"]) != _origin(after["base_url"]):
-            FormerCredential.objects.filter(provider=provider).delete()  # the other host's: it must not come back here
+        if field := _leads_elsewhere(before, after):
+            if not credential_follows:
+                _refuse_to_carry(provider, field)
+            Credential.objects.filter(provider=provider).delete()  # before it is exchanged: no undo brings it back here
+            FormerCredential.objects.filter(provider=provider).delete()
         provider.save(update_fields=changed)
         trail.before = {field: before[field] for field in changed}
         trail.after = {field: after[field] for field in changed}
@@ -91,16 +95,43 @@ def remove_provider(*, actor: Actor, provider: Provider) -> None:
         provider.pk = provider_id  # the audit row names what is gone
 
 
+def _leads_elsewhere(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """Return the field by which a change sends the secret to another host than it was stored for, "" where none does.
+
+    Secrets that are traded for access tokens go to a login host; an internal provider's may be any.
+    """
+    if _origin(before["base_url"]) != _origin(after["base_url"]):
+        return "base_url"
+    if _login(before) != _login(after):
+        return "options.authority"
+    if after["internal"] and not before["internal"] and _way(after) in GRANTS:
+        return "internal"
+    return ""
+
+
 def _origin(address: str) -> tuple[str, str, int | None]:
     parts = urlsplit(address)
     return parts.scheme, parts.hostname or "", parts.port
 
 
-def _refuse_to_carry(provider: Provider) -> None:
+def _login(fields: Mapping[str, Any]) -> str:
+    """Return where a secret is traded for a token, as `gateway.credentials.grants` finds it."""
+    named = fields["options"].get("authority") if _way(fields) == "entra" else ""
+    return (named or ENTRA_AUTHORITY).rstrip("/")
+
+
+def _way(fields: Mapping[str, Any]) -> str:
+    return fields["auth"] or PROVIDERS[fields["dialect"]].auth
+
+
+def _refuse_to_carry(provider: Provider, field: str) -> None:
     """Raises ValidationError where a secret that nobody can look at any more would be sent to another host."""
     if Credential.objects.filter(provider=provider).exists():
         raise ValidationError(
-            {"base_url": "This leads to another host, which would get the credential. Enter the credential again, too."}
+            {
+                field: "This leads to another host, or lets one be named, which would get the credential. "
+                "Enter the credential again, too."
+            }
         )
 
 

@@ -3,6 +3,7 @@
 import json
 import logging
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -83,6 +84,75 @@ def test_confirming_removing_and_moving_forget_the_former_secret(provider: Provi
     set_credential(actor=SYSTEM, provider=provider, value=NEW)
     change_provider(actor=SYSTEM, provider=provider, base_url="http://127.0.0.1:9999/v1", credential_follows=True)
     assert not FormerCredential.objects.exists()  # it was another host's
+
+
+def test_nothing_brings_a_secret_back_to_another_host(provider: Provider) -> None:
+    moved = change_provider(
+        actor=SYSTEM, provider=provider, base_url="https://other.example.com/v1", credential_follows=True
+    )
+    set_credential(actor=SYSTEM, provider=moved, value=NEW)
+    with pytest.raises(ValidationError, match="no longer kept"):
+        undo_credential(actor=SYSTEM, provider=moved)
+    assert secret() == NEW
+
+
+APP = json.dumps({"tenant_id": "t", "client_id": "c", "client_secret": "entra-secret-0123456789"})
+AZURE = {"dialect": "azure", "auth": "entra", "internal": False, "base_url": "https://acme.openai.azure.com"}
+
+
+@pytest.mark.parametrize(
+    ("standing", "change", "field"),
+    [
+        ({}, {"options": {"authority": "https://evil.example"}}, "options.authority"),
+        ({}, {"internal": True, "options": {"authority": "https://evil.example"}}, "options.authority"),
+        ({}, {"internal": True}, "internal"),
+        ({"auth": "api-key", "options": {"authority": "https://evil.example"}}, {"auth": "entra"}, "options.authority"),
+        ({"auth": "", "dialect": "openai"}, {"base_url": "http://acme.openai.azure.com"}, "base_url"),
+        ({"auth": "gcp"}, {"internal": True}, "internal"),
+    ],
+)
+def test_a_secret_that_is_traded_goes_to_no_other_login(
+    standing: dict[str, Any], change: dict[str, Any], field: str
+) -> None:
+    provider: Provider = ProviderFactory(**{**AZURE, **standing})
+    set_credential(actor=SYSTEM, provider=provider, value=APP)
+    set_credential(actor=SYSTEM, provider=provider, value=APP.replace("0123", "4567"))
+    if field == "base_url":
+        change = {**change, "internal": True}
+    with pytest.raises(ValidationError, match="another host") as refused:
+        change_provider(actor=SYSTEM, provider=provider, **change)
+    assert list(refused.value.error_dict) == [field]
+    change_provider(actor=SYSTEM, provider=provider, credential_follows=True, **change)
+    assert secret() == ""
+    assert not FormerCredential.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("standing", "change"),
+    [
+        ({}, {"name": "Renamed", "region": "us"}),
+        ({}, {"options": {"authority": "https://login.microsoftonline.com/", "api_version": "2024-10-21"}}),
+        ({"internal": True}, {"internal": False}),
+        ({"auth": "api-key"}, {"internal": True}),
+        ({"auth": "api-key"}, {"auth": "entra"}),
+    ],
+)
+def test_a_secret_stays_where_its_host_does(standing: dict[str, Any], change: dict[str, Any]) -> None:
+    provider: Provider = ProviderFactory(**{**AZURE, **standing})
+    set_credential(actor=SYSTEM, provider=provider, value=APP)
+    change_provider(actor=SYSTEM, provider=provider, **change)
+    assert secret() == APP.replace(" ", "")
+
+
+def test_the_page_moves_a_provider_and_keeps_nothing_of_the_old_host(client: Client, provider: Provider) -> None:
+    fields = {
+        "name": provider.name, "base_url": "https://other.example.com/v1", "dialect": "openai",
+        "source": "sealed", "value": NEW, "enabled": "on",
+    }  # fmt: skip
+    answer = client.post(reverse("catalog-provider-edit", args=[provider.pk]), fields)
+    assert answer.status_code == 302
+    assert (Provider.objects.get().base_url, secret()) == ("https://other.example.com/v1", NEW)
+    assert not FormerCredential.objects.exists()
 
 
 def test_a_secret_of_several_lines_is_kept_on_one(provider: Provider) -> None:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from billing.models import Quota
 from catalog.access import models_of_team
 from catalog.actions.credentials import read_credential, set_credential
-from catalog.models import Credential, Model, Price, Provider
+from catalog.models import Credential, FormerCredential, Model, Price, Provider
 from portal.config.apply import apply
 from portal.people.models import AuditEvent, Change, GlobalRole, Membership, Team, User
 from tests.factories.people import SYSTEM, MembershipFactory, UserFactory
@@ -221,9 +221,10 @@ def test_a_stored_secret_is_not_carried_to_another_host_and_a_named_one_is() -> 
     set_credential(actor=SYSTEM, provider=Provider.objects.get(), value="sk-live-Zq7mT4vX9pLw2")
     [mistake] = mistakes_of(moved.replace("{env: ACME_KEY}", "{sealed: true}"))
     assert mistake.startswith("providers.acme.base_url: This leads to another host")
-    apply(EXAMPLE, actor=CONFIG)
-    apply(moved, actor=CONFIG)
+    apply(moved.replace("{env: ACME_KEY}", "{value: sk-live-another-0123}"), actor=CONFIG)
     assert "9101" in Provider.objects.get().base_url
+    assert read_credential(Provider.objects.get()) == "sk-live-another-0123"
+    assert not FormerCredential.objects.exists()
 
 
 def test_a_refusal_of_an_action_is_told_with_its_path_and_rolls_everything_back() -> None:
