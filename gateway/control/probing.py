@@ -3,8 +3,6 @@
 import asyncio
 import logging
 
-from django.db import DatabaseError
-
 from catalog.models import Provider
 from catalog.probe import Finding, try_provider
 from gateway.control.database import DatabaseThread
@@ -32,7 +30,7 @@ class Prober:
             await asyncio.sleep(LOOK_S)
             try:
                 await self.once()
-            except DatabaseError as error:
+            except Exception as error:  # a defect over one provider must not end this for all
                 log.warning("providers that are out are not asked: %s", type(error).__name__)
 
     async def once(self) -> None:

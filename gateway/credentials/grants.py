@@ -95,7 +95,10 @@ def _signature(pem: str, message: bytes) -> bytes:
         raise UnusableError('the "private_key" of the credential cannot be read') from None
     if not isinstance(key, rsa.RSAPrivateKey):
         raise UnusableError('the "private_key" of the credential is not an RSA key')
-    return key.sign(message, padding.PKCS1v15(), hashes.SHA256())
+    try:
+        return key.sign(message, padding.PKCS1v15(), hashes.SHA256())
+    except ValueError:
+        raise UnusableError('the "private_key" of the credential is too short to sign with') from None
 
 
 def _base64url(data: bytes) -> bytes:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -85,6 +85,29 @@ def test_who_does_not_answer_stays_out_and_is_asked_again_later(world: World) ->
     world.clock.at += ASKED_EVERY_S
     world.ask()
     assert world.board.claims == asked
+
+
+async def test_a_defect_does_not_end_it(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    asked = asyncio.Event()
+
+    class Defective(Prober):
+        times = 0
+
+        async def once(self) -> None:
+            self.times += 1
+            if self.times == 1:
+                raise ValueError("sk-live-of-nobody")
+            asked.set()
+
+    monkeypatch.setattr("gateway.control.probing.LOOK_S", 0.0)
+    nothing: Any = None
+    task = asyncio.create_task(Defective(nothing, nothing, nothing).run())
+    try:
+        await asyncio.wait_for(asked.wait(), 5)
+    finally:
+        task.cancel()
+    assert "ValueError" in caplog.text
+    assert "sk-live" not in caplog.text
 
 
 def test_a_provider_that_is_gone_is_not_asked(world: World) -> None:

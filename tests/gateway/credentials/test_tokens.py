@@ -31,6 +31,15 @@ ACCOUNT = {
     "token_uri": "https://oauth2.googleapis.com/token",
 }
 APP = {"tenant_id": "tenant-1", "client_id": "client-1", "client_secret": "entra-secret-0123456789"}
+SHORT_KEY = """-----BEGIN PRIVATE KEY-----
+MIIBCgIBADANBgkqhkiG9w0BAQEFAASB9TCB8gIBAAIxAJO/kvI9SwUxvRgtze/4
+ewnnMzTSn1xZZUFeoubLorYLkuK976SyfinXl3ZMw2cZ8wIDAQABAjB6MAnfqc78
+GblPYLoaRj3C3+CaQ8GlRwvThbTcTdUUib9MvuXhES+bdQvhjfIfVBECGQDAud6v
+CVNnwiHqLwSXPvoU0AkKhr65cisCGQDEQXFAnKwlWvOS0knzABClQhdM5dwbu1kC
+GBb2DhHMiqNR/bho4aMjXagdIPagFxkBAQIYSCRyWDj/gt/TJ8aLjnsYo1cPL6JT
+bhJJAhkAscxuVpwnLhEQ+REfuBlrCbRoU/utsOdA
+-----END PRIVATE KEY-----
+"""  # of 384 bits, made for this test
 NOW = 1_800_000_000.0
 
 
@@ -143,6 +152,14 @@ async def test_what_entra_is_asked() -> None:
         "client_secret": ["entra-secret-0123456789"],
         "scope": ["https://cognitiveservices.azure.com/.default"],
     }
+
+
+async def test_a_key_too_short_to_sign_with_is_told_as_a_credential_that_cannot_be_used() -> None:
+    world = World(token("ya29.one"))
+    with pytest.raises(UpstreamError, match="too short to sign") as caught:
+        await world.credentials.fetched("gcp", google(private_key=SHORT_KEY))
+    assert (caught.value.code, caught.value.sent) == ("upstream_credential", False)
+    assert not world.endpoint.asked
 
 
 async def test_one_request_for_all_who_wait_and_none_while_it_holds() -> None:
