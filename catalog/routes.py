@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.routing.policy import Canary, Condition, Fallback, Reason, RoutePolicy, Rule, Strategy
+from gateway.routing.said import LONGEST_KEY, LONGEST_VALUE
 
 MOST_RULES, MOST_FALLBACKS, MOST_RETRIES, MOST_RETRY_S = 50, 10, 10, 3_600
 MAX_TOKENS = 100_000_000
@@ -25,11 +26,15 @@ class Body(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """A part of a route. What is as usual is left out when it is written."""
 
 
+MetadataKey = Annotated[str, Meta(min_length=1, max_length=LONGEST_KEY)]
+MetadataValue = Annotated[str, Meta(max_length=LONGEST_VALUE)]
+
+
 class WhenBody(Body):
     """Holds for a call when all that is said here holds."""
 
     teams: list[Name] = []
-    metadata: dict[Annotated[str, Meta(min_length=1, max_length=64)], Annotated[str, Meta(max_length=512)]] = {}
+    metadata: dict[MetadataKey, MetadataValue] = {}
     data_classes: list[DataClass] = []
     least_prompt_tokens: Tokens | None = None
     most_prompt_tokens: Tokens | None = None

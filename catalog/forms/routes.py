@@ -10,6 +10,7 @@ from catalog.actions.deployments import MAX_WEIGHT, Place
 from catalog.models import Deployment, Model
 from catalog.models.models import DATA_CLASSES
 from catalog.routes import MAX_TOKENS, MOST_FALLBACKS, MOST_RETRIES, MOST_RETRY_S, MOST_RULES, RouteBody
+from gateway.routing.said import LONGEST_KEY, LONGEST_VALUE
 from portal.people.models import Team
 
 STRATEGIES = [
@@ -60,6 +61,10 @@ class PairsField(forms.CharField):
                 continue
             if not key or not equals:
                 raise ValidationError("Write pairs such as project=search, parted by commas.")
+            if len(key) > LONGEST_KEY or len(text) > LONGEST_VALUE:
+                raise ValidationError(
+                    f"A key has at most {LONGEST_KEY} characters and a value at most {LONGEST_VALUE}: calls may send no more."
+                )
             found[key] = text
         return found
 

@@ -40,9 +40,9 @@ def model() -> Model:
     team: Team = TeamFactory(slug="search")
     model: Model = ModelFactory(slug="chat", data_classes=["public", "internal"])
     PriceFactory(model=model)
-    for slug, region in (("one", "eu"), ("two", "us")):
+    for position, (slug, region) in enumerate((("one", "eu"), ("two", "us"))):
         provider = ProviderFactory(slug=slug, region=region)
-        DeploymentFactory(model=model, provider=provider, upstream_model="up", position=len(slug))
+        DeploymentFactory(model=model, provider=provider, upstream_model="up", position=position)
     other = ServedModelFactory(slug="other", data_classes=["public", "internal"])
     for one in (model, other):
         add_team_model(actor=SYSTEM, team=team, model=one)
@@ -186,6 +186,7 @@ def test_the_form_says_the_whole_route(client: Client, model: Model) -> None:
         ({"rule-0-name": "r"}, "a rule names deployments or regions"), ({"rule-0-teams": "search"}, "Name the rule"),
         ({"rule-0-name": "r", "rule-0-regions": "eu", "rule-0-teams": "nobody"}, "there is no team"),
         ({"rule-0-name": "r", "rule-0-metadata": "oops"}, "Write pairs such as"),
+        ({"rule-0-name": "r", "rule-0-regions": "eu", "rule-0-metadata": "project=" + "x" * 257}, "a value at most 256"),
         ({"rule-0-name": "r", "rule-0-deployments": ["gone/up"]}, "Select a valid choice"),
         ({"canary_deployment": "one/up", "canary_percent": ""}, "A canary needs this"),
         ({"fallback-0-model": "other"}, "at least one reason"),
