@@ -12,7 +12,8 @@ from gateway.journal.frames import LENGTH_BYTES
 class MappedFile:
     """`size` bytes of disk and of address space. What is put outlives the process, as what is written does.
 
-    The disk is allocated here and never later: a full one is an error of this call, and no SIGBUS in the middle of a put.
+    The disk is allocated here and never later: a full one is an error of this call, and no SIGBUS in the middle of a put,
+    unless the file system copies on write (see docs/operations.md).
     """
 
     def __init__(self, path: Path, head: bytes, size: int) -> None:
