@@ -51,6 +51,7 @@ def test_converse(gateway: LiveGateway, connect: Connect) -> None:
 def test_converse_stream(gateway: LiveGateway, connect: Connect) -> None:
     answer = connect(gateway).converse_stream(modelId="chat-small", messages=MESSAGES)
     events = list(answer["stream"])
+    answer["stream"].close()
     texts = [event["contentBlockDelta"]["delta"]["text"] for event in events if "contentBlockDelta" in event]
     assert "".join(texts) == "word0 word1 word2 word3 word4"
     assert events[-2]["messageStop"]["stopReason"] == "end_turn"
@@ -62,6 +63,7 @@ def test_a_stream_that_fails(gateway: LiveGateway, upstream: FakeUpstream, conne
     answer = connect(gateway).converse_stream(modelId="chat-small", messages=MESSAGES)
     with pytest.raises(EventStreamError, match=r"modelStreamErrorException"):
         list(answer["stream"])
+    answer["stream"].close()
 
 
 def test_errors(gateway: LiveGateway, connect: Connect) -> None:
