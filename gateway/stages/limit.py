@@ -13,6 +13,7 @@ from gateway.snapshot import Metric, Price, QuotaPolicy, Snapshot
 from gateway.types import Grant, Principal, Reserved
 
 UNKNOWN_CONTEXT = 2_000_000  # tokens; the bound of what is not visible when a model's context window is not known
+WIDEST_CONTEXT = 1_050_000  # tokens; the longest prompt that any provider takes today
 
 MAX_PLANS = 20_000
 
@@ -69,14 +70,20 @@ async def take(rate_asks: Asks, money_asks: Asks, runtime: Runtime) -> Reservati
 
 
 def demand_of(grant: Grant, has_output: bool, cap: int) -> Demand:
-    """Return the upper bound of a call: its prompt at the dearest input price, its capped output times its choices."""
+    """Return the upper bound of a call: its prompt at the dearest input price, its capped output times its choices.
+
+    A model may be offered with a shorter window than its provider has, and a document is not counted here before it is
+    sent: so its bytes count as well in money, but not in rates, whose windows they would mostly exceed for nothing.
+    """
     request, context = grant.request, grant.model.context_tokens or UNKNOWN_CONTEXT
-    prompt, output = request.prompt_bound, 0
+    prompt = billed = request.prompt_bound
+    output = 0
     if has_output:
         prompt = context if request.window_bound else min(prompt, context)
+        billed = max(prompt, min(billed, WIDEST_CONTEXT)) if request.window_bound else prompt
         output = min(request.output_cap or cap or context, context) * request.choices
         output += request.extra_output_bound * request.choices
-    return Demand(1, prompt, output, max(_most(price, prompt, output) for price in grant.prices()))
+    return Demand(1, prompt, output, max(_most(price, billed, output) for price in grant.prices()))
 
 
 def quotas_of(principal: Principal, snapshot: Snapshot, model_id: str) -> tuple[QuotaPolicy, ...]:

@@ -108,3 +108,33 @@ def test_a_whole_answer_in_place_of_a_stream_is_charged_and_not_asked_for_again(
     assert len(upstream.received) == 1
     [closed] = gateway.journal.closed
     assert (closed.input_tokens, closed.output_tokens, closed.estimated) == (11, 500, False)
+
+
+def test_the_long_context_window_of_claude_is_not_to_be_had_at_the_usual_price(
+    start_gateway: StartGateway, upstream: FakeUpstream
+) -> None:
+    place = make.deployment(upstream.url, dialect="anthropic")
+    gateway = start_gateway(models=[make.model("m", place, context_tokens=200_000)])
+    betas = {"anthropic-beta": "prompt-caching-2024-07-31,context-1m-2025-08-07"}
+    body = {**messages(DOCUMENT), "stream": False}
+    refused = gateway.client.post("/v1/messages", json=body, headers=betas)
+    assert refused.status_code == 400 and "context-1m" in refused.json()["error"]["message"]
+    assert not upstream.received and not gateway.journal.opened
+
+
+def test_a_document_that_is_longer_than_the_window_is_covered_by_its_bytes(
+    start_gateway: StartGateway, upstream: FakeUpstream
+) -> None:
+    """A model is offered up to the length that its price holds for, which its provider may not keep to."""
+    gateway = start_gateway(
+        models=[make.model("m", make.deployment(upstream.url), context_tokens=200_000)],
+        quotas=[make.quota("usd", "month", 10**12), make.quota("input_tokens", "minute", 250_000)],
+    )
+    long = {"type": "file", "file": {"filename": "a.pdf", "file_data": f"data:application/pdf;base64,{PDF * 150}"}}
+    upstream.script(Plan(prompt_tokens=500_000))
+    answer = gateway.client.post("/v1/chat/completions", json={**messages(long), "stream": False})
+    assert answer.status_code == 200, answer.text
+    [opened], [closed] = gateway.journal.opened, gateway.journal.closed
+    assert (opened.bound_input_tokens, closed.input_tokens) == (200_000, 500_000)
+    assert closed.cost_nano_usd <= opened.bound_nano_usd
+    assert not gateway.observed.alarms

@@ -11,6 +11,7 @@ from gateway.dialects.anthropic.relayed import MessagesStream
 from gateway.dialects.anthropic.usage import usage_of
 from gateway.dialects.lanes import Outbound, Whole
 from gateway.dialects.openai_usage import generated
+from gateway.dialects.parameters import unsupported
 from gateway.dialects.shapes import answered
 from gateway.snapshot import DeploymentPolicy
 from gateway.types import ParsedRequest, Usage
@@ -18,13 +19,34 @@ from gateway.types import ParsedRequest, Usage
 VERSION = "2023-06-01"  # where the client says none: 2026-10-21 has no temperature, top_p and top_k ("Versions")
 _VERSION = re.compile(rb"\d{4}-\d{2}-\d{2}\Z")
 _BETAS = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._, -]{0,2047}\Z")
+_DATE = re.compile(r"-\d{4}-?\d{2}-?\d{2}\Z")
+# What changes nothing about prices, and leads nowhere but to the model: the SDK's `AnthropicBetaParam`, and what Claude
+# Code sends. Of the rest, each needs a parameter or a tool that `parse` refuses, or is not known here.
+PASSED = frozenset(
+    {"cache-diagnosis", "claude-code", "computer-use", "context-management", "dev-full-thinking", "effort"}
+    | {"extended-cache-ttl", "fine-grained-tool-streaming", "interleaved-thinking", "model-context-window-exceeded"}
+    | {"output-128k", "pdfs", "prompt-caching", "structured-outputs", "task-budgets", "thinking-display-updates"}
+    | {"thinking-token-count", "token-counting", "token-efficient-tools"}
+)
+_LONG = "prompts beyond the usual context window have a price of their own, which is not metered. Leave it out."
 
 
 def api_headers(headers: Mapping[bytes, bytes]) -> dict[str, str]:
-    """Return the headers that say which API is meant: the client's, where they are of the documented shape."""
+    """Return the headers that say which API is meant: the client's version, and what is harmless of its betas.
+
+    Raises RequestError for the long context window, which has prices of its own.
+    """
     version, betas = headers.get(b"anthropic-version", b""), headers.get(b"anthropic-beta", b"")
     said = {"anthropic-version": version.decode() if _VERSION.match(version) else VERSION}
-    return said | ({"anthropic-beta": betas.decode()} if _BETAS.match(betas) else {})
+    passed = [beta for beta in _listed(betas) if _DATE.sub("", beta) in PASSED]
+    return said | ({"anthropic-beta": ",".join(passed)} if passed else {})
+
+
+def _listed(betas: bytes) -> list[str]:
+    listed = [beta.strip() for beta in betas.decode().split(",")] if _BETAS.match(betas) else []
+    if any(beta.startswith("context-1m") for beta in listed):
+        raise unsupported("anthropic-beta: context-1m", _LONG)
+    return listed
 
 
 class MessagesLane:
