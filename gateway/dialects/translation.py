@@ -58,8 +58,8 @@ class ProviderFormat(Protocol):
         """Read a whole answer, or the provider's error in it. None when it is not one of this dialect."""
         ...
 
-    def reader(self) -> EventReader:
-        """Return what reads a streamed answer."""
+    def reader(self, choices: int) -> EventReader:
+        """Return what reads a streamed answer to a request for so many."""
         ...
 
 
@@ -90,7 +90,7 @@ class Translated:
 
     def stream(self, request: ParsedRequest) -> "TranslatedStream":
         """See `Lane.stream`."""
-        return TranslatedStream(self._provider.reader(), self._client.writer(request), request.model)
+        return TranslatedStream(self._provider.reader(request.choices), self._client.writer(request), request.model)
 
 
 class TranslatedStream:

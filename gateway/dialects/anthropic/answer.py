@@ -12,7 +12,7 @@ from gateway.dialects.shapes import answered, listed, said
 from gateway.types import Usage
 
 STOPS: dict[str, StopReason] = {
-    "end_turn": "end", "max_tokens": "length", "model_context_window_exceeded": "length",
+    "": "end", "end_turn": "end", "max_tokens": "length", "model_context_window_exceeded": "length",
     "stop_sequence": "stop_sequence", "tool_use": "tools", "refusal": "refusal", "pause_turn": "end",
 }  # fmt: skip
 REASONS: dict[StopReason, str] = {
@@ -38,8 +38,8 @@ def read_answer(body: bytes) -> Answer | Failed | None:
 
 
 def stop_of(given: dict[str, Any]) -> tuple[StopReason, str]:
-    """Return why an answer ended, and its stop sequence if it was one."""
-    return STOPS.get(said(given.get("stop_reason")), "end"), said(given.get("stop_sequence"))
+    """Return why an answer ended, and its stop sequence if it was one. What is not known reads as filtered."""
+    return STOPS.get(said(given.get("stop_reason")), "filtered"), said(given.get("stop_sequence"))
 
 
 def read_block(block: dict[str, Any]) -> Text | Thinking | ToolCall | None:

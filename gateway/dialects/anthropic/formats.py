@@ -39,6 +39,6 @@ class MessagesProvider:
         """See `ProviderFormat.read`."""
         return read_answer(body)
 
-    def reader(self) -> MessagesReader:
+    def reader(self, choices: int) -> MessagesReader:
         """See `ProviderFormat.reader`."""
         return MessagesReader()

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from gateway.dialects.anthropic.answer import REASONS, message_of, written_block
+from gateway.dialects.anthropic.content import DIALECT
 from gateway.dialects.anthropic.usage import written_usage
 from gateway.dialects.canonical import (
     Begun,
@@ -75,7 +76,7 @@ class MessagesWriter:
         if event.text:
             kind, name = _DELTAS[type(part)]
             written = _event("content_block_delta", {"index": number, "delta": {"type": kind, name: event.text}})
-        if event.signature and isinstance(part, Thinking):
+        if event.signature and isinstance(part, Thinking) and part.by == DIALECT:
             delta = {"type": "signature_delta", "signature": event.signature}
             written += _event("content_block_delta", {"index": number, "delta": delta})
         return written

@@ -9,7 +9,7 @@ import msgspec
 
 from gateway.dialects import shapes
 from gateway.dialects.bedrock.content import read_messages, read_system
-from gateway.dialects.bedrock.formats import WRITTEN_STOPS
+from gateway.dialects.bedrock.formats import BY, SIGNERS, WRITTEN_STOPS
 from gateway.dialects.bedrock.usage import written_usage
 from gateway.dialects.bedrock.writer import ConverseWriter
 from gateway.dialects.canonical import Answer, Format, Part, Request, Text, Thinking, Tool, ToolCall, cannot
@@ -140,7 +140,9 @@ def _written(part: Part) -> dict[str, Any] | None:
         return {"toolUse": {"toolUseId": part.id, "name": part.name, "input": arguments}}
     if isinstance(part, Thinking):
         if part.redacted:
+            if part.by != BY:
+                return None
             return {"reasoningContent": {"redactedContent": part.redacted}}
-        signed = {"signature": part.signature} if part.signature else {}
+        signed = {"signature": part.signature} if part.signature and part.by in SIGNERS else {}
         return {"reasoningContent": {"reasoningText": {"text": part.text, **signed}}}
     return None

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from gateway.dialects import shapes
-from gateway.dialects.bedrock.formats import DOCUMENTS, IMAGES
+from gateway.dialects.bedrock.formats import BY, DOCUMENTS, IMAGES
 from gateway.dialects.canonical import Media, Message, Part, Text, Thinking, ToolCall, ToolResult, cannot
 
 OTHERS = "an API other than Amazon's"
@@ -29,8 +29,12 @@ def read_messages(given: object) -> list[Message]:
 
 
 def read_system(given: object) -> list[Text]:
-    """Return what the system says."""
-    return [part for part in _parts(given, "system") if isinstance(part, Text)]
+    """Return what the system says. Raises RequestError where that is more than text."""
+    parts = _parts(given, "system")
+    texts = [part for part in parts if isinstance(part, Text)]
+    if len(texts) != len(parts):
+        raise cannot("system", OTHERS, "what the system says must be text there.")
+    return texts
 
 
 def _parts(given: object, param: str) -> list[Part]:
@@ -71,12 +75,11 @@ def _part(block: dict[str, Any], param: str) -> Part:
 
 
 def _thought(given: dict[str, Any], param: str) -> Thinking:
+    """Read a thought. Converse says not who made it: only Claude signs, and what is hidden is Amazon's."""
     told = shapes.mapping(given.get("reasoningText"), param)
-    return Thinking(
-        shapes.text(told.get("text"), param),
-        shapes.text(told.get("signature"), param),
-        shapes.text(given.get("redactedContent"), param),
-    )
+    text, signature = shapes.text(told.get("text"), param), shapes.text(told.get("signature"), param)
+    redacted = shapes.text(given.get("redactedContent"), param)
+    return Thinking(text, signature, redacted, by=BY if redacted else "anthropic" if signature else "")
 
 
 def _document(given: dict[str, Any], param: str) -> Media:

@@ -6,6 +6,10 @@ import msgspec
 
 from gateway.dialects.canonical import StopReason
 
+BY = "bedrock"
+# Claude's signatures hold on all platforms that serve it (Anthropic, "Extended thinking", signatures).
+SIGNERS = frozenset({BY, "anthropic"})
+
 IMAGES = {"png": "image/png", "jpeg": "image/jpeg", "gif": "image/gif", "webp": "image/webp"}
 DOCUMENTS = {
     "pdf": "application/pdf",
@@ -21,7 +25,8 @@ DOCUMENTS = {
 IMAGE_FORMATS = {media_type: name for name, media_type in IMAGES.items()} | {"image/jpg": "jpeg"}
 DOCUMENT_FORMATS = {media_type: name for name, media_type in DOCUMENTS.items()}
 
-STOPS: dict[str, StopReason] = {
+STOPS: dict[str, StopReason] = {  # what is not listed reads as filtered
+    "": "end",
     "end_turn": "end",
     "tool_use": "tools",
     "max_tokens": "length",

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.dialects.bedrock.formats import DOCUMENT_FORMATS, IMAGE_FORMATS
+from gateway.dialects.bedrock.formats import DOCUMENT_FORMATS, IMAGE_FORMATS, SIGNERS
 from gateway.dialects.bedrock.models import extra_fields, is_claude, output_effort
 from gateway.dialects.canonical import (
     Format,
@@ -26,8 +26,6 @@ from gateway.dialects.canonical import (
 )
 
 WHO = "Amazon Bedrock"
-# Claude's signatures hold on all platforms that serve it (Anthropic, "Extended thinking", signatures).
-SIGNERS = frozenset({"", "bedrock", "anthropic"})
 _UNNAMEABLE = re.compile(r"[^A-Za-z0-9\s\-()\[\]]+")
 
 
@@ -59,8 +57,13 @@ def write_request(asked: Request, upstream_model: str, cap: int) -> bytes:
 def _refuse(asked: Request) -> None:
     if asked.choices != 1:
         raise cannot("n", WHO, "it gives one answer a call. Leave n out.")
-    for name in ("seed", "frequency_penalty", "presence_penalty"):
-        if getattr(asked, name):
+    refused = {
+        "seed": asked.seed is not None,
+        "frequency_penalty": bool(asked.frequency_penalty),  # 0 is what holds anyway
+        "presence_penalty": bool(asked.presence_penalty),
+    }
+    for name, is_said in refused.items():
+        if is_said:
             raise cannot(name, WHO, "Converse has no such parameter. Leave it out.")
     if asked.logprobs or asked.top_logprobs:
         raise cannot("logprobs", WHO, "Converse does not return them. Leave them out.")

@@ -30,6 +30,6 @@ class ConverseProvider:
         """See `ProviderFormat.read`."""
         return read_answer(body)
 
-    def reader(self) -> ConverseReader:
+    def reader(self, choices: int) -> ConverseReader:
         """See `ProviderFormat.reader`."""
         return ConverseReader()

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from gateway.dialects.bedrock.eventstream import Frame, FrameBuffer
-from gateway.dialects.bedrock.formats import STOPS, exception_of
+from gateway.dialects.bedrock.formats import BY, STOPS, exception_of
 from gateway.dialects.bedrock.usage import usage_of
 from gateway.dialects.canonical import (
     Answer,
@@ -26,8 +26,6 @@ from gateway.dialects.canonical import (
 )
 from gateway.dialects.shapes import answered, listed, said
 
-BY = "bedrock"
-
 
 def read_answer(body: bytes) -> Answer | Failed | None:
     """Read a whole answer; it says neither its id nor its model. None when it is none."""
@@ -39,7 +37,7 @@ def read_answer(body: bytes) -> Answer | Failed | None:
     if not isinstance(message, dict):
         return Failed({"message": said(given.get("message"))}) if said(given.get("message")) else None
     parts = [part for block in listed(message.get("content")) if (part := _part(block)) is not None]
-    choice = Choice(parts, STOPS.get(said(given.get("stopReason")), "end"))
+    choice = Choice(parts, STOPS.get(said(given.get("stopReason")), "filtered"))
     return Answer("", "", [choice], usage_of(given.get("usage")))
 
 
@@ -88,7 +86,7 @@ class ConverseReader:
             return [Begun("", "")]
         if name == "messageStop":
             self._stopped = True
-            return [Stopped(STOPS.get(said(given.get("stopReason")), "end"))]
+            return [Stopped(STOPS.get(said(given.get("stopReason")), "filtered"))]
         if name == "metadata":
             usage = usage_of(given.get("usage"))
             return [*([Used(usage)] if usage else []), Finished()]
@@ -116,7 +114,8 @@ class ConverseReader:
             return [Delta(index, said(call.get("input")))]
         if isinstance(thought := delta.get("reasoningContent"), dict):
             redacted = said(thought.get("redactedContent"))
-            begun = self._started(index, Thinking(redacted=redacted, by=BY))
+            # thought that can be read is signed by Claude alone, and its signature comes last
+            begun = self._started(index, Thinking(redacted=redacted, by=BY if redacted else "anthropic"))
             text, signature = said(thought.get("text")), said(thought.get("signature"))
             return [*begun, Delta(index, text, signature)] if text or signature else [*begun]
         return []

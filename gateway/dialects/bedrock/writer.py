@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from gateway.dialects.bedrock.eventstream import encoded
-from gateway.dialects.bedrock.formats import EXCEPTIONS, WRITTEN_STOPS
+from gateway.dialects.bedrock.formats import BY, EXCEPTIONS, SIGNERS, WRITTEN_STOPS
 from gateway.dialects.bedrock.usage import written_usage
 from gateway.dialects.canonical import (
     Begun,
@@ -63,6 +63,8 @@ class ConverseWriter:
             return begun + self._more(index, part.arguments, "")
         if isinstance(part, Thinking):
             if part.redacted:
+                if part.by != BY:
+                    return b""
                 return _delta(index, {"reasoningContent": {"redactedContent": part.redacted}})
             return self._more(index, part.text, part.signature)
         return self._more(index, part.text, "")
@@ -73,8 +75,9 @@ class ConverseWriter:
             return _delta(index, {"toolUse": {"input": text}}) if text else b""
         if isinstance(part, Thinking):
             told = _delta(index, {"reasoningContent": {"text": text}}) if text else b""
-            signed = _delta(index, {"reasoningContent": {"signature": signature}}) if signature else b""
-            return told + signed
+            if signature and part.by in SIGNERS:
+                told += _delta(index, {"reasoningContent": {"signature": signature}})
+            return told
         return _delta(index, {"text": text}) if text else b""
 
 

@@ -12,7 +12,9 @@ from gateway.dialects.shapes import answered, counted, listed, said
 from gateway.types import Usage
 
 STOPS: dict[str, StopReason] = {
-    "stop": "end", "length": "length", "tool_calls": "tools", "function_call": "tools", "content_filter": "filtered",
+    "": "end", "stop": "end", "eos": "end", "eos_token": "end", "end_turn": "end", "stop_sequence": "end",
+    "length": "length", "max_tokens": "length", "model_length": "length",
+    "tool_calls": "tools", "tool_use": "tools", "function_call": "tools", "content_filter": "filtered",
 }  # fmt: skip
 FINISHES: dict[StopReason, str] = {
     "end": "stop", "length": "length", "tools": "tool_calls", "stop_sequence": "stop", "refusal": "content_filter",
@@ -37,9 +39,10 @@ def read_answer(body: bytes) -> Answer | Failed | None:
 def stop_of(choice: dict[str, Any], *, called: bool, refused: bool) -> tuple[StopReason, str]:
     """Return why an answer ended, and the stop sequence where an engine says it (vLLM does, in `stop_reason`).
 
-    Some engines say "stop" where a tool is called.
+    Some engines say "stop" where a tool is called. What nobody documented reads as filtered: the answer may not be all
+    that the model meant to say.
     """
-    stop = STOPS.get(said(choice.get("finish_reason")), "end")
+    stop = STOPS.get(said(choice.get("finish_reason")), "filtered")
     if stop == "end" and called:
         return "tools", ""
     if stop == "end" and refused:

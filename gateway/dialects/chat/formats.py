@@ -44,6 +44,6 @@ class ChatProvider:
         """See `ProviderFormat.read`."""
         return read_answer(body)
 
-    def reader(self) -> ChatReader:
+    def reader(self, choices: int) -> ChatReader:
         """See `ProviderFormat.reader`."""
         return ChatReader()

@@ -17,7 +17,7 @@ def read_messages(given: list[dict[str, Any]]) -> tuple[list[Text], list[Message
     for message in given:
         role = message.get("role")
         if role in ("system", "developer"):
-            system += [part for part in _content(message.get("content")) if isinstance(part, Text)]
+            system += _texts(message.get("content"))
             continue
         turn = ROLES.get(shapes.text(role, "messages"))
         if turn is None:
@@ -30,6 +30,14 @@ def read_messages(given: list[dict[str, Any]]) -> tuple[list[Text], list[Message
         else:
             messages.append(Message(turn, parts))
     return system, messages
+
+
+def _texts(content: object) -> list[Text]:
+    parts = _content(content)
+    texts = [part for part in parts if isinstance(part, Text)]
+    if len(texts) != len(parts):
+        raise cannot("messages", OTHERS, "what the system says must be text there. Send the rest as the user.")
+    return texts
 
 
 def _parts(message: dict[str, Any]) -> list[Part]:

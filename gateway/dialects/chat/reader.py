@@ -96,14 +96,36 @@ class ChatReader:
         return found
 
 
+class _Call:
+    """A call of a tool on its way."""
+
+    def __init__(self, call: ToolCall) -> None:
+        self.call = call
+        self.pieces: list[str] = []  # of its arguments, all that came
+        self.ended = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether its arguments are an object by now, so that nothing is to follow."""
+        if not self.pieces or not self.pieces[-1].rstrip().endswith("}"):
+            return False
+        return answered("".join(self.pieces).encode()) is not None
+
+
 class _ChoiceReader:
-    """Reads one choice: which part is open, and where each call of a tool stands."""
+    """Reads one choice: which part is open, and where each call of a tool stands.
+
+    Some engines stream several calls at once. Other formats tell one part after the other, so a call waits until the
+    one before it is complete.
+    """
 
     def __init__(self, index: int) -> None:
         self._choice = index
         self._parts = 0
         self._open: Text | Thinking | ToolCall | None = None
-        self._calls: dict[int, ToolCall] = {}  # by the provider's index, the last that began there
+        self._calls: dict[int, _Call] = {}  # by the provider's index, the last that began there
+        self._current: _Call | None = None  # the call that is the open part
+        self._waiting: list[_Call] = []  # begun after it
         self._refused = self._stopped = False
 
     def read(self, given: dict[str, Any]) -> list[Event]:
@@ -134,7 +156,7 @@ class _ChoiceReader:
             return []
         self._stopped = True
         stop, sequence = stop_of(given, called=bool(self._calls), refused=self._refused)
-        return [*self._end(), Stopped(stop, sequence, self._choice)]
+        return [*self._end_all(), Stopped(stop, sequence, self._choice)]
 
     def _call(self, given: dict[str, Any]) -> list[Event]:
         """Read a piece of a call. Some engines number none of their calls, or all alike: then a new id begins a new one."""
@@ -143,25 +165,51 @@ class _ChoiceReader:
         index, call_id, name = counted(given, "index"), said(given.get("id")), said(function.get("name"))
         known = self._calls.get(index)
         found: list[Event] = []
-        if known is None or (call_id and call_id != known.id):
-            known = self._calls[index] = ToolCall(call_id or f"call_{self._choice}_{self._parts}", name, "")
-            found += self._start(known)
-        elif known is not self._open:
-            return [
-                failure("The provider streams the arguments of several tool calls at once, which cannot be told apart.")
-            ]
+        if known is None or (call_id and call_id != known.call.id):
+            if known is not None and known is self._current:
+                found += self._end()  # its number is another's now: nothing can follow
+            number = self._parts + len(self._waiting)
+            known = self._calls[index] = _Call(ToolCall(call_id or f"call_{self._choice}_{number}", name, ""))
+            self._waiting.append(known)
         arguments = said(function.get("arguments"))
-        return [*found, self._delta(arguments)] if arguments else found
+        if known.ended and arguments.strip():
+            return [*found, failure("The provider goes on with a tool call that was complete.")]
+        if arguments and not known.ended:
+            known.pieces.append(arguments)
+            if known is self._current:
+                found.append(self._delta(arguments))
+        while self._waiting and (self._current is None or self._current.complete):
+            found += self._next()
+        return found
 
-    def _start(self, part: Text | Thinking | ToolCall) -> list[Event]:
+    def _next(self) -> list[Event]:
+        """Return the events of the call that waits longest: it is the open part from now on."""
+        following = self._waiting.pop(0)
+        begun = self._begin(following.call)
+        self._current = following
+        return [*begun, self._delta("".join(following.pieces))] if following.pieces else begun
+
+    def _start(self, part: Text | Thinking) -> list[Event]:
+        return [*self._end_all(), *self._begin(part)]
+
+    def _begin(self, part: Text | Thinking | ToolCall) -> list[Event]:
         ended = self._end()
         self._open = part
         self._parts += 1
         return [*ended, Started(self._parts - 1, part, self._choice)]
 
+    def _end_all(self) -> list[Event]:
+        """Return the end of what is open, and all of what waits behind it."""
+        found: list[Event] = []
+        while self._waiting:
+            found += self._next()
+        return found + self._end()
+
     def _end(self) -> list[Event]:
         if self._open is None:
             return []
+        if self._current is not None:
+            self._current.ended, self._current = True, None
         self._open = None
         return [Ended(self._parts - 1, self._choice)]
 

@@ -30,12 +30,15 @@ class Reading:
 
     def __init__(self) -> None:
         self._calls = 0
+        self._given: set[str] = set()  # ids that the client chose
         self._open: list[tuple[str, str]] = []  # id and name of calls that no result has answered yet
 
     def messages(self, contents: object) -> list[Message]:
         """Return the turns; neighbours of one role are one. Raises RequestError for what cannot be held."""
         found: list[Message] = []
-        for content in many(contents):
+        turns = many(contents)
+        self._given |= {call_id for content in turns for part in many(content.get("parts")) for call_id in _ids(part)}
+        for content in turns:
             role = _ROLES.get(text(content.get("role"), "contents"))
             if role is None:
                 raise RequestError('The "role" of a content must be "user" or "model".', param="contents")
@@ -63,12 +66,18 @@ class Reading:
         return [Text(said)] if said else []
 
     def _call(self, call: dict[str, Any], signature: str) -> ToolCall:
-        self._calls += 1
         name = text(call.get("name"), "contents")
-        call_id = text(call.get("id"), "contents") or f"call_{self._calls}"
+        call_id = text(call.get("id"), "contents") or self._numbered()
         self._open.append((call_id, name))
         arguments = msgspec.json.encode(mapping(call.get("args"), "contents")).decode()
         return ToolCall(call_id, name, arguments, signature)
+
+    def _numbered(self) -> str:
+        """Return an id for the next call that has none."""
+        self._calls += 1
+        while f"call_{self._calls}" in self._given:
+            self._calls += 1
+        return f"call_{self._calls}"
 
     def _result(self, response: dict[str, Any]) -> ToolResult:
         name, call_id = text(response.get("name"), "contents"), text(response.get("id"), "contents")
@@ -84,6 +93,12 @@ class Reading:
         words = value if isinstance(value, str) else msgspec.json.encode(value).decode()
         media = [_media(part) for part in many(response.get("parts"))]
         return ToolResult(found[0], [Text(words), *media], failed=said.keys() == _FAILED, name=found[1])
+
+
+def _ids(part: dict[str, Any]) -> list[str]:
+    held = field(part, "functionCall") or field(part, "functionResponse")
+    call_id = held.get("id") if isinstance(held, dict) else None
+    return [call_id] if isinstance(call_id, str) else []
 
 
 def _media(part: dict[str, Any]) -> Media:

@@ -32,6 +32,8 @@ _OPENAI = {"model", "input", "dimensions", "encoding_format", "user"}
 def parse_one(members: Members, target: str) -> ParsedRequest:
     """Read an embedContent. Raises RequestError that names the parameter."""
     names = spelled(members.spans, _ONE)
+    if "requests" in members:
+        raise parameters.unsupported("requests", "many are embedded by batchEmbedContents. Leave it out.")
     parameters.required(members, names.get("content", "content"), "It is what to embed.")
     _check([parameters.value(members, names["content"])], "content")
     return _parsed(members, target)

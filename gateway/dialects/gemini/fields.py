@@ -28,9 +28,14 @@ def field(value: Mapping[str, Any], name: str) -> Any:
 
 
 def many(value: object) -> list[dict[str, Any]]:
-    """Return the objects of a list, or the one object that stands in its place: Google's API takes both."""
-    found = [value] if isinstance(value, dict) else value
-    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+    """Return the objects of a list, or the one object that stands in its place: Google's API takes both.
+
+    Raises RequestError for anything else, which would reach the provider unread.
+    """
+    found = [value] if isinstance(value, dict) else [] if value is None else value
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        raise RequestError("The contents, parts and tools of a request must be lists of objects.", param="contents")
+    return found
 
 
 def folded(*names: str) -> Mapping[str, str]:

@@ -42,6 +42,6 @@ class GeminiProvider:
         """See `ProviderFormat.read`."""
         return answers.read_answer(body)
 
-    def reader(self) -> GeminiReader:
+    def reader(self, choices: int) -> GeminiReader:
         """See `ProviderFormat.reader`."""
-        return GeminiReader()
+        return GeminiReader(choices)

@@ -31,7 +31,9 @@ MAX_EVENT = 8 << 20  # bytes; a call of a function comes as one event
 class GeminiReader:
     """See `EventReader`. A stream is complete when the provider ends it and each candidate has said why it stopped."""
 
-    def __init__(self) -> None:
+    def __init__(self, choices: int = 1) -> None:
+        """`choices`: how many candidates were asked for."""
+        self._choices = choices
         self._buffer = EventBuffer(MAX_EVENT)
         self._candidates: dict[int, _Candidate] = {}
         self._begun = self._over = self._blocked = False
@@ -54,7 +56,7 @@ class GeminiReader:
 
     @property
     def _stopped(self) -> bool:
-        return bool(self._candidates) and all(one.stopped for one in self._candidates.values())
+        return len(self._candidates) >= self._choices and all(one.stopped for one in self._candidates.values())
 
     def _fail(self, message: str) -> list[Event]:
         if self._over:

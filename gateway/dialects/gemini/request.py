@@ -12,6 +12,7 @@ from gateway.dialects import parameters
 from gateway.dialects.gemini.fields import field, folded, many, members_of, spelled
 from gateway.dialects.gemini.media import bound_of
 from gateway.dialects.members import Members
+from gateway.dialects.openai_prompt import INSTRUCTIONS_TOKENS
 from gateway.errors import RequestError
 from gateway.tokens import FUNCTION_TOKENS, MESSAGE_TOKENS, REPLY_TOKENS, Countable
 from gateway.types import ParsedRequest
@@ -34,7 +35,8 @@ _TOP = folded(
     *OUTSIDE, "contents", "systemInstruction", "tools", "toolConfig", "generationConfig", "serviceTier", "model",
     "safetySettings",
 )  # fmt: skip
-_CONFIG = folded(*OUTSIDE_CONFIG, "maxOutputTokens", "candidateCount", "responseModalities", "responseFormat")
+_SHAPES = ("responseMimeType", "responseSchema", "responseJsonSchema")
+_CONFIG = folded(*OUTSIDE_CONFIG, "maxOutputTokens", "candidateCount", "responseModalities", "responseFormat", *_SHAPES)
 _FUNCTIONS = {"functionDeclarations", "function_declarations"}
 _TEXT = ("TEXT", ["TEXT"], "text", ["text"])
 _TIERS = ("", "standard", "flex", "unspecified", "service_tier_unspecified")
@@ -64,6 +66,7 @@ def parse(members: Members, target: str) -> ParsedRequest:
     contents = many(parameters.value(members, names["contents"]))
     contents += many(parameters.value(members, names.get("systemInstruction", "systemInstruction")))
     bound, visible = bound_of(contents, len(members.body))
+    instructed = "tools" in names or _shaped(members, names)
     return ParsedRequest(
         members=members,
         model=model,
@@ -71,7 +74,7 @@ def parse(members: Members, target: str) -> ParsedRequest:
         choices=choices,
         output_cap=cap,
         usage_wanted=True,
-        prompt_bound=bound,
+        prompt_bound=bound + (INSTRUCTIONS_TOKENS if instructed else 0),
         window_bound=not visible,
     )
 
@@ -155,6 +158,13 @@ def _read_config(members: Members, names: dict[str, str]) -> tuple[int, int | No
         raise parameters.unsupported("responseFormat", _MODALITIES)
     choices = parameters.count(config, given.get("candidateCount", "candidateCount"), MAX_CHOICES)
     return choices or 1, parameters.count(config, given.get("maxOutputTokens", "maxOutputTokens"))
+
+
+def _shaped(members: Members, names: dict[str, str]) -> bool:
+    """Say whether the answer is to be of a format."""
+    config = members_of(members, names.get("generationConfig", "generationConfig"), "generationConfig")
+    given = spelled(config.spans, _CONFIG) if config is not None else {}
+    return any(name in given for name in (*_SHAPES, "responseFormat"))
 
 
 def _refuse(members: Members, name: str, meant: str, why: str) -> None:

@@ -25,7 +25,7 @@ class GeminiStream:
     """
 
     __slots__ = (
-        "_array", "_buffer", "_collector", "_each", "_framing", "_stopped", "done", "error", "prompt_usage", "usage",
+        "_array", "_buffer", "_choices", "_collector", "_each", "_framing", "_stopped", "done", "error", "prompt_usage", "usage",
     )  # fmt: skip
 
     def __init__(self, choices: int, *, array: bool) -> None:
@@ -33,6 +33,7 @@ class GeminiStream:
         self._buffer = EventBuffer(MAX_EVENT)
         self._collector = Collector()
         self._array, self._framing = array, Framing(array=array)
+        self._choices = choices
         self._each = choices > 1  # read every chunk, not those alone that tell something
         self._stopped: dict[int, bool] = {}  # by candidate
         self.prompt_usage: Usage | None = None
@@ -48,7 +49,7 @@ class GeminiStream:
         """See `Stream.end`."""
         rest = self._buffer.rest()
         passed = self._pass(rest + b"\n\n") if rest.strip() else b""
-        self.done = self.error is None and bool(self._stopped) and all(self._stopped.values())
+        self.done = self.error is None and self._all_stopped
         return passed + self._framing.end() if self.done else passed
 
     def cut(self) -> bytes:
@@ -63,6 +64,10 @@ class GeminiStream:
     def fragments(self) -> list[bytes]:
         """See `Stream.fragments`."""
         return self._collector.collect()
+
+    @property
+    def _all_stopped(self) -> bool:
+        return len(self._stopped) >= self._choices and all(self._stopped.values())
 
     def _pass(self, block: bytes) -> bytes:
         if self._buffer.inside and self.error is None:
@@ -100,8 +105,8 @@ class GeminiStream:
             self._stopped[number] = bool(candidate.get("finishReason")) or self._stopped.get(number, False)
             self._collect_calls(candidate)
         if blocked(chunk):  # even where something of an answer has come by then
-            self._stopped = dict.fromkeys(self._stopped or {0: False}, True)
-        if self._stopped and all(self._stopped.values()):
+            self._stopped = dict.fromkeys(range(self._choices), True)
+        if self._all_stopped:
             self._each = True  # usage may come on its own, after the last word
             self.usage = told or self.usage
 

@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.dialects.bedrock.client import ConverseClient
+from gateway.dialects.bedrock.content import read_system
 from gateway.dialects.bedrock.outgoing import write_request
 from gateway.dialects.bedrock.parse import parse
 from gateway.dialects.bedrock.reader import read_answer
@@ -48,7 +49,7 @@ PNG = base64.b64encode(b"\x89PNG").decode()
 
 
 def test_what_is_written_is_what_boto_reads() -> None:
-    thought = Thinking("Hm.", "sig")
+    thought = Thinking("Hm.", "sig", by="anthropic")
     answer = Answer("", "", [Choice([thought, Text("Four."), ToolCall("t1", "add", '{"x":1}')], "tools")], None)
     answer.usage = Usage(10, 3, 2, 9)
     body = ConverseClient().answer(cast(Any, None), answer)
@@ -79,7 +80,7 @@ DOCUMENTS = st.builds(
 )
 CALLS = st.builds(ToolCall, NAME, NAME, JSON.map(lambda value: msgspec.json.encode(value).decode()), cache=CACHE)
 RESULTS = st.builds(ToolResult, NAME, st.lists(TEXTS | IMAGES, min_size=1, max_size=2), st.booleans(), cache=CACHE)
-THOUGHTS = st.builds(Thinking, TEXT, TEXT)
+THOUGHTS = st.builds(Thinking, TEXT, TEXT, by=st.just("anthropic"))
 USER = st.builds(Message, st.just("user"), st.lists(TEXTS | IMAGES | DOCUMENTS | RESULTS, min_size=1, max_size=4))
 MODEL_TURN = st.builds(Message, st.just("assistant"), st.lists(THOUGHTS | TEXTS | CALLS, min_size=1, max_size=4))
 TOOLS = st.builds(Tool, NAME, TEXT, JSON, st.sampled_from([None, True]), CACHE)
@@ -228,7 +229,8 @@ def test_thought_of_other_vendors_is_left_out() -> None:
         ("content_filtered", "filtered"),
         ("max_tokens", "length"),
         ("model_context_window_exceeded", "length"),
-        ("malformed_tool_use", "end"),
+        ("malformed_tool_use", "filtered"),
+        ("not_yet_invented", "filtered"),
     ],
 )
 def test_stops(stop: str, meaning: str) -> None:
@@ -308,3 +310,21 @@ def test_bounds() -> None:
     result = {"toolResult": {"toolUseId": "a", "content": [pdf]}}
     hidden = json.dumps({"messages": [{"role": "user", "content": [result]}]}).encode()
     assert parse(Members(hidden), "m", False).window_bound
+
+
+def test_a_seed_of_nothing_is_a_seed() -> None:
+    with pytest.raises(RequestError) as refused:
+        write_request(Request(CLAUDE, [Message("user", [Text("x")])], seed=0), CLAUDE, 0)
+    assert refused.value.param == "seed"
+
+
+def test_a_picture_among_instructions_is_refused_and_not_dropped() -> None:
+    picture = {"image": {"format": "png", "source": {"bytes": "aGk="}}}
+    with pytest.raises(RequestError, match="must be text there"):
+        read_system([{"text": "Be brief."}, picture])
+
+
+def test_only_what_the_client_can_send_back_to_its_signer_is_shown_as_signed() -> None:
+    """A Converse client's thought comes back without a name, and is taken for Claude's."""
+    shown = Answer("", "", [Choice([Thinking("Hm", "R0VNSU5J", by="gemini")], "end")], None)
+    assert b"R0VNSU5J" not in ConverseClient().answer(parse(Members(b'{"messages": []}'), "m", False), shown)

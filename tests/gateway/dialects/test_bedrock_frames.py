@@ -60,7 +60,7 @@ STREAM = [
 ]
 EVENTS: list[Event] = [
     Begun("", ""),
-    Started(0, Thinking(by="bedrock")),
+    Started(0, Thinking(by="anthropic")),
     Delta(0, "Hm, 2 + 2"),
     Delta(0, "", "c2ln"),
     Ended(0),
@@ -204,3 +204,9 @@ def test_a_stream_may_lack_its_usage_but_not_its_end() -> None:
 def test_written_frames_are_read_as_the_same_events() -> None:
     written = ConverseWriter().write(EVENTS)
     assert ConverseReader().feed(written) == EVENTS
+
+
+@pytest.mark.parametrize("by", ["gemini", ""])
+def test_signatures_of_others_are_not_written(by: str) -> None:
+    events: list[Event] = [Started(0, Thinking("Hm", by=by)), Delta(0, signature="c2ln"), Ended(0)]
+    assert b"signature" not in ConverseWriter().write(events)

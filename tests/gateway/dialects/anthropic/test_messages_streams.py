@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from openai.types.chat import ChatCompletionChunk
 from pydantic import TypeAdapter
 
+from gateway.dialects.anthropic.answer import read_answer
 from gateway.dialects.anthropic.reader import MessagesReader
 from gateway.dialects.anthropic.relayed import MessagesStream
 from gateway.dialects.anthropic.writer import MessagesWriter
-from gateway.dialects.canonical import Event, Failed, Finished, Stopped, Used
+from gateway.dialects.canonical import Answer, Delta, Ended, Event, Failed, Finished, Started, Stopped, Thinking, Used
 from gateway.dialects.chat.reader import ChatReader
 from gateway.dialects.chat.writer import ChatWriter
 from gateway.snapshot import Price
@@ -150,3 +151,15 @@ def test_a_prompt_once_told_is_not_taken_back_by_an_end_that_says_none() -> None
     _, stream = relayed(data, [])
     assert stream.usage == Usage(950, 50, 0, 9)
     assert [event.usage for event in read(data) if isinstance(event, Used)][-1] == stream.usage
+
+
+@pytest.mark.parametrize(("by", "shown"), [("anthropic", True), ("gemini", False), ("", False)])
+def test_signatures_of_others_are_not_written(by: str, shown: bool) -> None:
+    """They would come back as Anthropic's own."""
+    events: list[Event] = [Started(0, Thinking("Hm", by=by)), Delta(0, signature="c2ln"), Ended(0)]
+    assert (b"signature_delta" in MessagesWriter().write(events)) is shown
+
+
+def test_an_end_that_is_not_known_is_not_told_as_a_natural_one() -> None:
+    answer = read_answer(b'{"content": [], "stop_reason": "not_yet_invented"}')
+    assert isinstance(answer, Answer) and answer.choices[0].stop == "filtered"

@@ -318,3 +318,9 @@ def test_what_one_provider_documents_reaches_no_other() -> None:
     with pytest.raises(RequestError) as refused:
         lane.outbound(request, OPENAI, 0, {})
     assert named(refused.value) == ("unsupported_parameter", "safe_prompt")
+
+
+def test_a_picture_among_instructions_is_refused_and_not_dropped() -> None:
+    content = [{"type": "text", "text": "Be brief."}, {"type": "image_url", "image_url": {"url": PNG}}]
+    with pytest.raises(RequestError, match="must be text there"):
+        asked(messages=[{"role": "system", "content": content}, *HELLO])

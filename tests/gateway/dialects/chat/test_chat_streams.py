@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.dialects.anthropic.writer import MessagesWriter
 from gateway.dialects.canonical import (
+    Answer,
     Delta,
     Ended,
     Event,
@@ -110,9 +111,58 @@ def test_engines_that_number_calls_their_own_way(calls: list[dict[str, Any]]) ->
     assert Stopped("tools") in events
 
 
-def test_calls_that_cannot_be_told_apart_are_a_failure() -> None:
-    mixed = chunk(call(0, "a", "f", "{")) + chunk(call(1, "b", "g", "{")) + chunk(call(0, None, None, "}"))
+INTERLEAVED = (
+    chunk(call(0, "a", "f", '{"x"')),
+    chunk(call(1, "b", "g", "{")),
+    chunk(call(0, None, None, ":1}")),
+    chunk(call(1, None, None, "}")),
+    chunk({}, "tool_calls"),
+)
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_calls_that_come_at_once_are_told_one_after_the_other(together: bool) -> None:
+    stream = INTERLEAVED
+    if together:
+        pieces = call(0, "a", "f", '{"x"')["tool_calls"] + call(1, "b", "g", "{")["tool_calls"]
+        stream = (chunk({"tool_calls": pieces}), *INTERLEAVED[2:])
+    assert read(b"".join(stream) + DONE)[1:] == [
+        Started(0, ToolCall("a", "f", "")),
+        Delta(0, '{"x"'),
+        Delta(0, ":1}"),
+        Ended(0),
+        Started(1, ToolCall("b", "g", "")),
+        Delta(1, "{"),
+        Delta(1, "}"),
+        Ended(1),
+        Stopped("tools"),
+        Finished(),
+    ]
+
+
+def test_a_call_that_waits_to_the_end_is_told_whole() -> None:
+    stream = chunk(call(0, "a", "f", "")) + chunk(call(1, "b", "g", "{")) + chunk(call(1, None, None, "}"))
+    found = read(stream + chunk({}, "tool_calls") + DONE)
+    assert found[1:6] == [
+        Started(0, ToolCall("a", "f", "")),
+        Ended(0),
+        Started(1, ToolCall("b", "g", "")),
+        Delta(1, "{}"),
+        Ended(1),
+    ]
+
+
+def test_a_call_that_goes_on_after_its_end_is_a_failure() -> None:
+    mixed = chunk(call(0, "a", "f", "{}")) + chunk(call(1, "b", "g", "{")) + chunk(call(0, None, None, "}"))
     assert isinstance(read(mixed + DONE)[-1], Failed)
+
+
+@pytest.mark.parametrize("reason", ["insufficient_system_resource", "error", "abort", "not_yet_invented"])
+def test_an_end_that_nobody_documented_is_not_told_as_a_natural_one(reason: str) -> None:
+    assert Stopped("filtered") in read(chunk({"content": "half"}) + chunk({}, reason) + DONE)
+    body = {"choices": [{"message": {"content": "half"}, "finish_reason": reason}]}
+    answer = read_answer(json.dumps(body).encode())
+    assert isinstance(answer, Answer) and answer.choices[0].stop == "filtered"
 
 
 def test_several_choices_stay_apart() -> None:

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from gateway.dialects.canonical import Format, Media, Text, Thinking, Tool, ToolCall, ToolResult
-from gateway.dialects.gemini import client, request
+from gateway.dialects.gemini import client, embeddings, request
+from gateway.dialects.gemini.contents import Reading
 from gateway.dialects.gemini.schema import for_gemini, json_schema
 from gateway.dialects.members import Members
+from gateway.dialects.openai_prompt import INSTRUCTIONS_TOKENS
 from gateway.errors import RequestError
 from gateway.types import ParsedRequest
 
@@ -239,3 +241,54 @@ def test_geminis_own_schemas_read_as_json_schema() -> None:
         "maxItems": 3,
         "items": {"anyOf": [{"type": "string", "enum": ["A"]}, {"type": "number"}, {"type": "null"}]},
     }
+
+
+FILM = {"fileData": {"mimeType": "video/mp4", "fileUri": "gs://x"}}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"contents": [[{"parts": [FILM]}]]},
+        {"contents": [{"parts": [[FILM]]}]},
+        {"contents": [{"parts": [{"fileData": [FILM["fileData"]]}]}]},
+        {"contents": [{"parts": [{"inlineData": [{"mimeType": "audio/mp3", "data": "AAAA"}]}]}]},
+        {"contents": [{"parts": [{"functionResponse": {"name": "f", "parts": [[FILM]]}}]}]},
+        {"contents": "Hello"},
+        {"tools": [[{"googleSearch": {}}]]},
+        {"systemInstruction": [[{"parts": [FILM]}]]},
+    ],
+)
+def test_what_is_no_object_is_refused_and_not_passed_over(body: dict[str, Any]) -> None:
+    with pytest.raises(RequestError, match="objects"):
+        parsed(**body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"tools": [{"functionDeclarations": [{"name": "f"}]}]},
+        {"generationConfig": {"responseSchema": {"type": "STRING"}}},
+        {"generation_config": {"response_mime_type": "application/json"}},
+    ],
+)
+def test_instructions_that_whoever_answers_may_add_are_in_the_bound(body: dict[str, Any]) -> None:
+    read = parsed(**body)
+    assert read.prompt_bound == len(read.members.body) + INSTRUCTIONS_TOKENS
+
+
+def test_calls_without_ids_get_none_that_the_client_chose() -> None:
+    calls = [{"functionCall": {"name": "f"}}, {"functionCall": {"id": "call_1", "name": "g"}}]
+    results = [
+        {"functionResponse": {"name": "f", "response": {"output": "F"}}},
+        {"functionResponse": {"id": "call_1", "name": "g", "response": {"output": "G"}}},
+    ]
+    turns = Reading().messages([{"role": "model", "parts": calls}, {"role": "user", "parts": results}])
+    assert [(part.id, part.name) for turn in turns for part in turn.parts] == [("call_2", "f"), ("call_1", "g")] * 2
+
+
+def test_one_embedding_takes_no_list_of_requests() -> None:
+    body = {"content": {"parts": [{"text": "a"}]}, "requests": 5}
+    with pytest.raises(RequestError) as refused:
+        embeddings.parse_one(Members(json.dumps(body).encode()), "m")
+    assert refused.value.param == "requests"

@@ -167,3 +167,23 @@ def test_a_call_that_is_no_json_is_said_to_be_malformed() -> None:
     writer = GeminiWriter(array=False, thoughts=False)
     out = writer.write([Started(0, ToolCall("c", "f", "")), Delta(0, '{"x": '), Ended(0), Stopped("tools"), Finished()])
     assert b"MALFORMED_FUNCTION_CALL" in out and b"functionCall" not in out
+
+
+HALF = sse(candidate({"text": "a"}, index=0, finishReason="STOP"))
+
+
+def test_a_stream_that_ends_before_a_candidate_came_is_not_complete() -> None:
+    reader, stream = GeminiReader(2), GeminiStream(2, array=False)
+    assert Finished() not in [*reader.feed(HALF), *reader.end()]
+    stream.feed(HALF)
+    stream.end()
+    assert not stream.done
+
+
+def test_a_stream_is_complete_once_all_candidates_have_stopped() -> None:
+    whole = HALF + sse(candidate({"text": "b"}, index=1, finishReason="STOP"))
+    reader, stream = GeminiReader(2), GeminiStream(2, array=False)
+    assert [*reader.feed(whole), *reader.end()][-1] == Finished()
+    stream.feed(whole)
+    stream.end()
+    assert stream.done
