@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from gateway.dialects.openai_usage import text_of
-from gateway.errors import ClientGoneError
+from gateway.errors import ClientGoneError, UpstreamError
 from gateway.money import settle
 from gateway.runtime import Runtime
 from gateway.snapshot import Price
@@ -67,9 +67,13 @@ async def _counted(call: Call, grant: Grant, attempt: Attempt, runtime: Runtime)
 
 
 async def _prompt(call: Call, grant: Grant, attempt: Attempt, encoding: str, runtime: Runtime) -> int:
-    """Count a prompt. Of what cannot be seen its bound is charged: else who hangs up in time would have it for nothing."""
+    """Count a prompt. Of what cannot be seen its bound is charged: else who hangs up in time would have it for nothing.
+
+    Where the provider failed nobody took that advantage, and what can be seen is charged.
+    """
     request, most = grant.request, attempt.reserved.demand.input_tokens
-    if request.window_bound:
+    failed = _provider_failed(call, attempt)
+    if request.window_bound and not failed:
         return most
     prompt = service_of(call).prompt(request)
     size = sum(map(len, prompt.texts))
@@ -77,15 +81,20 @@ async def _prompt(call: Call, grant: Grant, attempt: Attempt, encoding: str, run
         given = prompt.overhead + size // CHARACTERS_A_TOKEN
     else:
         given = await runtime.tokens.count_prompt(prompt, encoding)
-    hidden = 0 if prompt.complete else max(0, request.prompt_bound - prompt.bound)
+    hidden = 0 if prompt.complete or failed else max(0, request.prompt_bound - prompt.bound)
     return min(given + hidden, most) if hidden else given
 
 
 def _by_size(call: Call, grant: Grant, attempt: Attempt) -> Usage:
     request, most = grant.request, attempt.reserved.demand.input_tokens
-    size = most if request.window_bound else min(most, len(request.members.body) // CHARACTERS_A_TOKEN + 1)
+    whole = request.window_bound and not _provider_failed(call, attempt)
+    size = most if whole else min(most, len(request.members.body) // CHARACTERS_A_TOKEN + 1)
     made = sum(map(len, attempt.fragments)) // CHARACTERS_A_TOKEN
     return _with_output(_told_of_prompt(attempt) or Usage(size), made, call, grant, attempt)
+
+
+def _provider_failed(call: Call, attempt: Attempt) -> bool:
+    return isinstance(attempt.error or call.error, UpstreamError)
 
 
 def _told_of_prompt(attempt: Attempt) -> Usage | None:

@@ -138,3 +138,13 @@ def test_a_document_that_is_longer_than_the_window_is_covered_by_its_bytes(
     assert (opened.bound_input_tokens, closed.input_tokens) == (200_000, 500_000)
     assert closed.cost_nano_usd <= opened.bound_nano_usd
     assert not gateway.observed.alarms
+
+
+def test_a_file_is_not_charged_as_the_window_where_the_provider_failed(
+    start_gateway: StartGateway, upstream: FakeUpstream
+) -> None:
+    gateway = start_gateway(models=[make.model("m", make.deployment(upstream.url), context_tokens=WINDOW)])
+    upstream.always(Plan(cut=0))
+    refused = gateway.client.post("/v1/chat/completions", json={**messages(FILE), "stream": False})
+    assert refused.status_code == 502
+    assert gateway.journal.closed and all(one.input_tokens < 20 for one in gateway.journal.closed)
