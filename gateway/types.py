@@ -55,9 +55,8 @@ class ParsedRequest(msgspec.Struct, frozen=True):
     output_cap: int | None  # most tokens of one answer, as the client said; None: it did not
     usage_wanted: bool  # the client asked for the usage chunk of a stream
     prompt_bound: int  # tokens the prompt cannot exceed; images have a flat bound
-    window_bound: bool  # some input is not visible here (URLs, stored ids): only the context window bounds it
+    window_bound: bool  # some input is not visible here (URLs, documents): only the context window bounds it
     extra_output_bound: int = 0  # tokens billed as output beyond the cap, such as a rejected prediction
-    stored: bool = False  # it goes on from what one provider keeps of an earlier call
 
 
 class Grant(msgspec.Struct, frozen=True):

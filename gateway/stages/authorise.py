@@ -5,7 +5,7 @@ from dataclasses import replace
 from urllib.parse import quote
 
 from gateway.endpoints import ENDPOINTS, Endpoint
-from gateway.errors import GatewayError, ModelNotFoundError, PolicyError, RequestError, UnavailableError
+from gateway.errors import GatewayError, ModelNotFoundError, PolicyError, UnavailableError
 from gateway.routing.bounds import UNBOUND, Bounds
 from gateway.snapshot import DeploymentPolicy, ModelPolicy, Price, Snapshot
 from gateway.stages.route import places, ways
@@ -41,8 +41,6 @@ def authorise(
     allowed = found if bounds is UNBOUND else [place for place in found if bounds.permit(place, model)]
     if not allowed:
         raise _out_of_bounds(model, found, bounds, principal)
-    if request.stored and len(allowed) > 1:
-        raise _kept_at_one(model)
     if endpoint.kind == "count_tokens":  # a provider that counts a prompt itself does so for nothing
         return Grant(snapshot, principal, model, _for_nothing(price), request, places=allowed, bounds=bounds)
     own = {place.id: own for place in allowed if place.prices and (own := in_force(place.prices, now)) is not None}
@@ -195,15 +193,6 @@ def _no_lane(endpoint: Endpoint, model: ModelPolicy) -> GatewayError:
         code="endpoint_not_supported",
         param="model",
         link="/catalog/models",
-    )
-
-
-def _kept_at_one(model: ModelPolicy) -> GatewayError:
-    return RequestError(
-        f'The model "{model.slug}" is served by several deployments, and what one keeps of earlier calls the others do not '
-        "know. Send the conversation itself as input, without previous_response_id and item references.",
-        code="unsupported_parameter",
-        param="previous_response_id",
     )
 
 

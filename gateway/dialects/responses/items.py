@@ -13,7 +13,6 @@ from gateway.dialects.responses.tools import OTHERS, SEARCH, argued, found_by, s
 Role = Literal["user", "assistant"]
 ROLES: dict[str, Role] = {"user": "user", "assistant": "assistant"}
 WHY = {
-    "item_reference": "what OpenAI keeps is known to it alone. Send the item itself.",
     "compaction": "what OpenAI summarised, only it can read. Send the conversation itself.",
 }
 
@@ -37,7 +36,7 @@ def read_input(given: object) -> tuple[list[Text], list[Message]]:
 
 
 def _item(item: dict[str, Any]) -> tuple[Role, list[Part]]:
-    kind = item.get("type") or ("message" if "role" in item else "item_reference")
+    kind = item.get("type") or "message"
     if kind == "message":
         role = ROLES.get(shapes.text(item.get("role"), "input"))
         if role is None:

@@ -21,11 +21,13 @@ ALLOWED = frozenset(
     {"model", "input", "instructions", "max_output_tokens", "stream", "stream_options", "tools", "tool_choice"}
     | {"parallel_tool_calls", "max_tool_calls", "text", "reasoning", "include", "temperature", "top_p", "top_logprobs"}
     | {"truncation", "store", "metadata", "client_metadata", "user", "safety_identifier", "service_tier"}
-    | {"prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "previous_response_id"}
+    | {"prompt_cache_key", "prompt_cache_options", "prompt_cache_retention"}
 )
+KEPT = "what is stored at the provider belongs to its account, which all callers share here. "
 OUTSIDE = {
+    "previous_response_id": KEPT + "Send the conversation itself as input.",
     "background": "it goes on after its answer, which cannot be metered. Leave it out, and stream instead.",
-    "conversation": "conversations are kept under the provider's account. Send the conversation itself as input.",
+    "conversation": KEPT + "Send the conversation itself as input.",
     "prompt": "a stored prompt may hold tools that are billed apart and not seen here. Send its text as instructions.",
     "context_management": "the provider bills what it summarises apart, which is not metered. Leave it out.",
 }
@@ -43,9 +45,10 @@ VISIBLE = frozenset({None, "message", "reasoning", "tool_search_call", "tool_sea
     f"{call}_output" for call in _CALLS
 }
 # What the provider keeps, or only it can read; the calls are of its own tools, from earlier answers.
+STORED = frozenset({"item_reference", "image_generation_call"})
 UNSEEN = frozenset(
-    {"item_reference", "compaction", "computer_call", "computer_call_output", "web_search_call", "file_search_call"}
-    | {"code_interpreter_call", "image_generation_call", "mcp_call", "mcp_list_tools"}
+    {"compaction", "computer_call", "computer_call_output", "web_search_call", "file_search_call"}
+    | {"code_interpreter_call", "mcp_call", "mcp_list_tools"}
 )
 TEXTS = frozenset({"input_text", "output_text", "text", "refusal", "reasoning_text", "summary_text"})
 
@@ -56,8 +59,7 @@ def parse(members: Members) -> ParsedRequest:
     model = parameters.model_name(members)
     parameters.required(members, "input", "It is the conversation: a text, or a list of items.")
     _refuse_unpriced(members)
-    bound, visible, stored = prompt_bound(members)
-    stored = stored or members.raw("previous_response_id") not in _NOTHING
+    bound, visible = prompt_bound(members)
     return ParsedRequest(
         members=members,
         model=model,
@@ -66,34 +68,35 @@ def parse(members: Members) -> ParsedRequest:
         output_cap=parameters.count(members, "max_output_tokens"),
         usage_wanted=True,
         prompt_bound=bound,
-        window_bound=stored or not visible,
-        stored=stored,
+        window_bound=not visible,
     )
 
 
-def prompt_bound(members: Members) -> tuple[int, bool, bool]:
-    """Return (tokens, visible, stored): a bound of the prompt, whether all input is seen, whether some is kept elsewhere.
+def prompt_bound(members: Members) -> tuple[int, bool]:
+    """Return (tokens, visible): a bound of the prompt, and whether all input could be seen.
 
     A token is at least a byte, so the body bounds its texts; an image that is sent inline has a flat bound instead of
-    its size. Raises RequestError for what is not metered, and where the shape hides whether it is.
+    its size. Raises RequestError for what is not metered or is stored at the provider, and where the shape
+    hides whether it is.
     """
-    tokens, visible, stored = len(members.body), True, False
+    tokens, visible = len(members.body), True
     tools = _read(members, "tools", wire.tools.decode) or []
     tokens += BUILT_IN_TOKENS * _built_in(tools) + (INSTRUCTIONS_TOKENS if tools or "text" in members else 0)
     raw = members.raw("input") or b"null"
     if raw[:1] == b'"':
-        return tokens, visible, stored
+        return tokens, visible
     for item in _read(members, "input", wire.items.decode) or []:
+        if item.type in STORED or (item.type is None and item.role is None):
+            raise parameters.unsupported("input", KEPT + "Send the item itself.")
         if item.type in UNSEEN:
-            visible, stored = False, stored or item.type == "item_reference"
-            continue
-        if item.type not in VISIBLE:
+            visible = False
+        elif item.type not in VISIBLE:
             raise parameters.unsupported("input", f"of items of the type {str(item.type)[:40]!r} {NEW}")
         tokens += BUILT_IN_TOKENS * _built_in(item.tools or [])
         for content in (item.content, item.output):
             added, seen = _content_bound(content)
             tokens, visible = tokens + added, visible and seen
-    return tokens, visible, stored
+    return tokens, visible
 
 
 def _built_in(tools: list[wire.Tool]) -> int:
@@ -113,14 +116,17 @@ def _built_in(tools: list[wire.Tool]) -> int:
 
 def _content_bound(content: msgspec.Raw) -> tuple[int, bool]:
     """Return what is to be added for content beyond its bytes, and whether all of it can be seen."""
-    if bytes(memoryview(content)[:1]) != b"[":
+    first = bytes(memoryview(content)[:1])
+    if first not in (b"[", b"{"):
         return 0, True
     try:
-        parts = wire.parts.decode(content)
+        parts = wire.parts.decode(content) if first == b"[" else [wire.part.decode(content)]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return 0, False  # output of tools of a shape of its own
+        raise RequestError('The parameter "input" is not of the documented shape.', param="input") from None
     tokens, visible = 0, True
     for part in parts:
+        if part.file_id is not None:
+            raise parameters.unsupported("input", KEPT + "Send the data itself.")
         if part.type == "input_audio":
             raise parameters.unsupported("input", "audio tokens have prices of their own. Leave audio out.")
         if part.type == "input_image" and (part.image_url or "")[:11].lower() == "data:image/":

@@ -15,7 +15,7 @@ _SAID = ("name", "arguments", "input")
 def prompt(request: ParsedRequest) -> Countable:
     """Return what counts as prompt; wrong shapes are passed over."""
     body = msgspec.json.decode(request.members.body, type=dict)
-    found = _Found(complete=not request.stored)
+    found = _Found()
     found.content(body.get("instructions"))
     given = body.get("input")
     found.content(given if isinstance(given, str) else None)
@@ -31,10 +31,10 @@ def prompt(request: ParsedRequest) -> Countable:
 
 
 class _Found:
-    def __init__(self, complete: bool) -> None:
+    def __init__(self) -> None:
         self.texts: list[str] = []
         self.overhead = 0
-        self.complete = complete
+        self.complete = True
 
     def item(self, item: dict[str, Any]) -> None:
         kind = str(item.get("type") or "message")

@@ -12,15 +12,12 @@ from gateway.types import ParsedRequest
 
 # The rest of what `parse` lets through changes neither what is answered nor what it may cost: dropped where the other
 # side has no word for it, and so is `text.verbosity`, which Codex sends unasked. Nothing is stored, as the answer says.
-KEPT = "what OpenAI keeps of earlier calls is known to it alone. Send the conversation itself as input."
 LOGPROBS = "message.output_text.logprobs"
 
 
 def read_request(request: ParsedRequest) -> Request:
     """Return what a request asks. Raises RequestError for what only OpenAI's own API understands."""
     given = shapes.decoded(request)
-    if given.get("previous_response_id"):
-        raise cannot("previous_response_id", OTHERS, KEPT)
     form = shapes.mapping(given.get("text"), "text")
     if given.get("truncation") not in (None, "disabled"):
         raise cannot("truncation", OTHERS, "it shortens no conversation itself. Leave it out.")

@@ -23,6 +23,7 @@ class Item(msgspec.Struct):
     """An item of the input. `tools`: definitions that an earlier turn has loaded."""
 
     type: str | None = None
+    role: str | None = None
     content: msgspec.Raw = NOTHING
     output: msgspec.Raw = NOTHING
     tools: list[Tool] | None = None
@@ -35,6 +36,7 @@ class Part(msgspec.Struct):
     image_url: str | None = None
     detail: str | None = None
     file_data: str | None = None
+    file_id: str | None = None
 
 
 class CacheOptions(msgspec.Struct):
@@ -45,5 +47,6 @@ class CacheOptions(msgspec.Struct):
 
 tools = msgspec.json.Decoder(list[Tool] | None)
 items = msgspec.json.Decoder(list[Item])
+part = msgspec.json.Decoder(Part)
 parts = msgspec.json.Decoder(list[Part])
 cache_options = msgspec.json.Decoder(CacheOptions | None)

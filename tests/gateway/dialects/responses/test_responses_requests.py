@@ -55,16 +55,41 @@ def test_an_image_has_a_flat_bound_wherever_it_stands() -> None:
     [
         {"input": said({"type": "input_image", "image_url": "https://x.test/a.png"})},
         {"input": said({"type": "input_file", "file_data": "data:application/pdf;base64,JVBERi0="})},
-        {"input": said({"type": "input_file", "file_id": "file-1"})},
         {"input": [{"type": "compaction", "encrypted_content": "x"}]},
-        {"input": [{"type": "item_reference", "id": "msg_1"}]},
-        {"previous_response_id": "resp_1"},
     ],
 )
 def test_what_cannot_be_seen_is_bound_by_the_window(changes: dict[str, Any]) -> None:
-    request = parsed(parse, BODY | changes)
-    assert request.window_bound
-    assert request.stored == ("previous_response_id" in changes or "item_reference" in str(changes))
+    assert parsed(parse, BODY | changes).window_bound
+
+
+@pytest.mark.parametrize(
+    ("changes", "param"),
+    [
+        ({"previous_response_id": "resp_1"}, "previous_response_id"),
+        ({"conversation": "conv_1"}, "conversation"),
+        ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input"),
+        ({"input": [{"id": "msg_1"}]}, "input"),
+        ({"input": [{"type": "image_generation_call", "id": "ig_1"}]}, "input"),
+        ({"input": said({"type": "input_file", "file_id": "file-1"})}, "input"),
+        ({"input": said({"type": "input_image", "file_id": "file-1"})}, "input"),
+        (
+            {
+                "input": [
+                    {"type": "function_call_output", "call_id": "c", "output": [{"type": "input_file", "file_id": "f"}]}
+                ]
+            },
+            "input",
+        ),
+        (
+            {"input": [{"type": "computer_call_output", "call_id": "c", "output": {"file_id": "f"}}]},
+            "input",
+        ),
+    ],
+)
+def test_what_the_provider_keeps_for_all_callers_cannot_be_reached(changes: dict[str, Any], param: str) -> None:
+    with pytest.raises(RequestError, match="which all callers share here") as refused:
+        parsed(parse, BODY | changes)
+    assert refused.value.param == param
 
 
 @pytest.mark.parametrize(
@@ -171,11 +196,8 @@ def test_parameters_have_their_words_in_a_chat() -> None:
 @pytest.mark.parametrize(
     ("changes", "param"),
     [
-        ({"previous_response_id": "resp_1"}, "previous_response_id"),
         ({"truncation": "auto"}, "truncation"),
-        ({"input": [{"type": "item_reference", "id": "x"}]}, "input"),
         ({"input": [{"type": "compaction", "encrypted_content": "x"}]}, "input"),
-        ({"input": said({"type": "input_image", "file_id": "file-1"})}, "input"),
         ({"tools": [{"type": "local_shell"}]}, "tools"),
         ({"tools": [{"type": "tool_search", "execution": "server"}]}, "tools"),
         ({"reasoning": {"effort": "vast"}}, "reasoning"),
@@ -248,5 +270,4 @@ def test_the_prompt_is_what_is_said() -> None:
     ]
     found = prompt(parsed(parse, BODY | {"input": items, "instructions": "Be brief.", "tools": [FUNCTION]}))
     assert found.texts == ("Be brief.", "Hello", "42", json.dumps(FUNCTION)) and found.complete
-    assert not prompt(parsed(parse, BODY | {"previous_response_id": "resp_1"})).complete
     assert not prompt(parsed(parse, BODY | {"input": said({"type": "input_image", "image_url": PNG})})).complete
