@@ -92,7 +92,8 @@ def _get_browser() -> None:
 def _run(stores: str, arguments: list[str], environment: dict[str, str]) -> Outcome:
     print(f"\n== {stores} ==", flush=True)
     # In the order of their names: by number of tests, the few that take minutes would all come last.
-    workers = ["-n", str(min(os.cpu_count() or 2, 4)), "--dist", "loadfile", "--no-loadscope-reorder"]
+    # One more than there are cores, since many tests wait for a process to start or a time to pass.
+    workers = ["-n", str(min((os.cpu_count() or 2) + 1, 4)), "--dist", "loadfile", "--no-loadscope-reorder"]
     colour = ["--color=yes"] if sys.stdout.isatty() else []
     command = [sys.executable, "-m", "pytest", *workers, *colour, *arguments]
     outcome = Outcome()
