@@ -1,6 +1,7 @@
 """A connection with a bound for everything that its client may do: how much it sends, how slowly, how it leaves."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import httptools
@@ -23,7 +24,7 @@ SLOW_LEAVES_WITHIN_S = 1.0  # who had time enough already
 VERSIONS = ("1.1", "1.0")
 
 
-class BoundedConnection(HttpToolsProtocol):
+class BoundedConnection(HttpToolsProtocol, ABC):
     """uvicorn's protocol, which has no deadline for what it receives. The application says which gateway it holds."""
 
     def __init__(
@@ -51,13 +52,13 @@ class BoundedConnection(HttpToolsProtocol):
         self._unread = 0  # bytes that the client had not taken when we last looked
         self._preamble: tuple[Headers, bytes] = ([], b"")
 
+    @abstractmethod
     def busy(self) -> bool:
         """Say whether a request is being answered, or waits for its turn."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fail_body(self, error: GatewayError) -> None:
         """End the request whose body is not to be had."""
-        raise NotImplementedError
 
     # What the transport tells.
 

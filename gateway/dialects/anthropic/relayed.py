@@ -5,62 +5,27 @@ from typing import Any
 
 from gateway.dialects.anthropic.errors import error_of
 from gateway.dialects.anthropic.usage import merged, tells_output, usage_of
-from gateway.dialects.openai_usage import Collector
+from gateway.dialects.relayed import RelayedStream
 from gateway.dialects.shapes import answered
-from gateway.dialects.sse import EventBuffer, data_of, events
-from gateway.types import Usage
+from gateway.dialects.sse import data_of, events
 
 # Quotes within texts are escaped, so these are members of the events themselves.
 _READ = re.compile(rb'"type"\s*:\s*"(?:message_start|message_delta|message_stop|error)"')
 
 
-class MessagesStream:
-    """See `Stream`. Bytes are not changed; an error event and all that follows it is held back."""
+class MessagesStream(RelayedStream):
+    """Usage counts as said once the answer's is told; the prompt's is known from the start."""
 
-    __slots__ = ("_buffer", "_collector", "_known", "done", "error", "prompt_usage", "usage")
+    __slots__ = ("_known",)
+
+    reads = _READ
 
     def __init__(self) -> None:
-        self._buffer = EventBuffer()
-        self._collector = Collector()
+        super().__init__()
         self._known: dict[str, Any] = {}
-        self.prompt_usage: Usage | None = None
-        self.usage: Usage | None = None
-        self.done = False
-        self.error: object = None
 
-    def feed(self, data: bytes) -> bytes:
-        """See `Stream.feed`."""
-        block = self._buffer.feed(data)
-        if self.error is not None:
-            return b""
-        if _READ.search(block):
-            block = self._read(block)
-        if block:
-            self._collector.add(block)
-        return block
-
-    def end(self) -> bytes:
-        """See `Stream.end`. An event without its blank line still counts."""
-        rest, inside = self._buffer.rest(), self._buffer.inside
-        if inside:
-            return rest
-        return self.feed(rest + b"\n\n") if rest.strip() else b""
-
-    def cut(self) -> bytes:
-        """See `Stream.cut`."""
-        return b"\n\n" if self._buffer.inside else b""
-
-    @property
-    def made(self) -> int:
-        """See `Stream.made`."""
-        return self._collector.size
-
-    def fragments(self) -> list[bytes]:
-        """See `Stream.fragments`."""
-        return self._collector.collect()
-
-    def _read(self, block: bytes) -> bytes:
-        """Take note of what the events say of themselves; return those before an error."""
+    def read(self, block: bytes) -> bytes:
+        """See `RelayedStream.read`."""
         kept = []
         for event in events(block):
             if _READ.search(event):
