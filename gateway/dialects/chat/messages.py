@@ -17,7 +17,7 @@ def read_messages(given: list[dict[str, Any]]) -> tuple[list[Text], list[Message
     for message in given:
         role = message.get("role")
         if role in ("system", "developer"):
-            system += _texts(message.get("content"))
+            system += texts_alone(_content(message.get("content")), "messages")
             continue
         turn = ROLES.get(shapes.text(role, "messages"))
         if turn is None:
@@ -32,11 +32,11 @@ def read_messages(given: list[dict[str, Any]]) -> tuple[list[Text], list[Message
     return system, messages
 
 
-def _texts(content: object) -> list[Text]:
-    parts = _content(content)
+def texts_alone(parts: list[Part], param: str) -> list[Text]:
+    """Return what the system says. Raises RequestError (400) where that is not text alone."""
     texts = [part for part in parts if isinstance(part, Text)]
     if len(texts) != len(parts):
-        raise cannot("messages", OTHERS, "what the system says must be text there. Send the rest as the user.")
+        raise cannot(param, OTHERS, "what the system says must be text there. Send the rest as the user.")
     return texts
 
 

@@ -6,7 +6,7 @@ import msgspec
 
 from gateway.dialects import shapes
 from gateway.dialects.canonical import Media, Message, Part, Text, ToolCall, ToolResult, cannot
-from gateway.dialects.chat.messages import source_of
+from gateway.dialects.chat.messages import source_of, texts_alone
 from gateway.dialects.responses.thinking import read_reasoning
 from gateway.dialects.responses.tools import OTHERS, SEARCH, argued, found_by, spoken
 
@@ -25,7 +25,7 @@ def read_input(given: object) -> tuple[list[Text], list[Message]]:
     messages: list[Message] = []
     for item in shapes.objects(given, "input"):
         if item.get("role") in ("system", "developer"):
-            system += [part for part in _content(item.get("content")) if isinstance(part, Text)]
+            system += texts_alone(_content(item.get("content")), "input")
             continue
         role, parts = _item(item)
         if messages and messages[-1].role == role:

@@ -198,6 +198,14 @@ def test_parameters_have_their_words_in_a_chat() -> None:
     [
         ({"truncation": "auto"}, "truncation"),
         ({"input": [{"type": "compaction", "encrypted_content": "x"}]}, "input"),
+        (
+            {
+                "input": [
+                    {"role": "developer", "content": [{"type": "input_image", "image_url": "https://a.example/b.png"}]}
+                ]
+            },
+            "input",
+        ),
         ({"tools": [{"type": "local_shell"}]}, "tools"),
         ({"tools": [{"type": "tool_search", "execution": "server"}]}, "tools"),
         ({"reasoning": {"effort": "vast"}}, "reasoning"),
