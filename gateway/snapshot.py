@@ -25,7 +25,8 @@ class Price:
     """Price of a model from `effective_from` on (epoch s). Rates are nano-USD per 1,000,000 tokens; `request` is nano-USD per call.
 
     `cached_input` and `cache_write` fall back to `input`. `cached_input` tokens are part of the prompt's tokens
-    (OpenAI's convention); they are priced apart, not twice. `free` says that zero is meant.
+    (OpenAI's convention); they are priced apart, not twice. `free` says that zero is meant. `units`: rates of
+    `gateway.units.UNITS`, by name, per 1,000,000. `long`: the rates of a call whose prompt is longer than some.
     """
 
     id: str
@@ -36,6 +37,19 @@ class Price:
     cache_write: int | None = None
     request: int = 0
     free: bool = False
+    units: Mapping[str, int] | None = field(default=None, hash=False)
+    long: "LongRates | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class LongRates:
+    """What the whole of a call costs whose prompt has more than `above` tokens; as in `Price` otherwise."""
+
+    above: int
+    input: int
+    output: int
+    cached_input: int | None = None
+    cache_write: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ class Usage(msgspec.Struct, frozen=True):
     `cache_write_tokens`: the part of the prompt that was written to the provider's cache.
     `output_tokens`: everything generated, over all choices, `reasoning_tokens` included.
     `reasoning_tokens`: the part of the output that was thought and not shown.
+    `units`: how much of `gateway.units.UNITS` was used, by name, where there is any.
     """
 
     input_tokens: int = 0
@@ -36,6 +37,7 @@ class Usage(msgspec.Struct, frozen=True):
     cache_write_tokens: int = 0
     output_tokens: int = 0
     reasoning_tokens: int = 0
+    units: Mapping[str, int] | None = None
 
 
 class Principal(msgspec.Struct, frozen=True):
@@ -57,6 +59,7 @@ class ParsedRequest(msgspec.Struct, frozen=True):
     prompt_bound: int  # tokens the prompt cannot exceed; images have a flat bound
     window_bound: bool  # some input is not visible here (URLs, documents): only the context window bounds it
     extra_output_bound: int = 0  # tokens billed as output beyond the cap, such as a rejected prediction
+    unit_bounds: Mapping[str, int] | None = None  # the most of each unit of `gateway.units` that may be used
 
 
 class Grant(msgspec.Struct, frozen=True):

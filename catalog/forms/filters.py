@@ -21,6 +21,12 @@ CAPABILITY_WORDS = {
     "reasoning": "Reasoning",
     "embeddings": "Embeddings",
     "completions": "Completions",
+    "image": "Makes images",
+    "speech": "Speaks",
+    "transcription": "Transcribes",
+    "moderation": "Moderation",
+    "rerank": "Reranks",
+    "realtime": "Realtime",
 }
 PRICES = (("0.50", "up to $0.50"), ("2", "up to $2"), ("10", "up to $10"))
 SORTS = {"name": "display_name", "vendor": "vendor", "context": "context_tokens", "input": "input", "output": "output"}

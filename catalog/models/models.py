@@ -7,7 +7,10 @@ from django.utils import timezone
 
 from portal.people.fields import OpaqueIdField
 
-CAPABILITIES = ("chat", "tools", "vision", "structured", "reasoning", "embeddings", "completions")
+CAPABILITIES = (
+    "chat", "tools", "vision", "structured", "reasoning", "embeddings", "completions",
+    "image", "speech", "transcription", "moderation", "rerank", "realtime",
+)  # fmt: skip
 DATA_CLASSES = ("public", "internal", "confidential", "restricted")
 
 

@@ -54,6 +54,7 @@ class Closed(msgspec.Struct, tag="c", array_like=True, frozen=True, gc=False):
     ttft_ms: int  # 0: no byte came
     overhead_us: int
     estimated: bool
+    units: dict[str, int] | None = None  # of `gateway.units.UNITS`, by name
 
 
 Record = Opened | Closed

@@ -126,13 +126,15 @@ def in_force(prices: Iterable[Price], now: float) -> Price | None:
         if price.effective_from > now:
             break
         found = price
-    if found is None or found.free or found.input or found.output or found.request:
+    if found is None or found.free or found.input or found.output or found.request or found.units:
         return found
     return None
 
 
 def _for_nothing(price: Price) -> Price:
-    return replace(price, input=0, output=0, cached_input=None, cache_write=None, request=0, free=True)
+    return replace(
+        price, input=0, output=0, cached_input=None, cache_write=None, request=0, free=True, units=None, long=None
+    )
 
 
 def retired(model: ModelPolicy, now: float) -> bool:

@@ -1,6 +1,6 @@
 """Stage 3: reserve the most that this call can use, of every quota that applies, or refuse."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from gateway.errors import BudgetError, GatewayError, RateError
 from gateway.money import settle
@@ -9,8 +9,9 @@ from gateway.quotas.interface import Demand, Granted, Remaining, Reservation
 from gateway.quotas.refusals import budget_words, rate_words, retry_after_s
 from gateway.quotas.slices import holds_of, windows_of
 from gateway.runtime import Runtime
-from gateway.snapshot import Metric, Price, QuotaPolicy, Snapshot
+from gateway.snapshot import LongRates, Metric, Price, QuotaPolicy, Snapshot
 from gateway.types import Grant, Principal, Reserved
+from gateway.units import UNITS
 
 UNKNOWN_CONTEXT = 2_000_000  # tokens; the bound of what is not visible when a model's context window is not known
 WIDEST_CONTEXT = 1_050_000  # tokens; the longest prompt that any provider takes today
@@ -83,7 +84,7 @@ def demand_of(grant: Grant, has_output: bool, cap: int) -> Demand:
         billed = max(prompt, min(billed, WIDEST_CONTEXT)) if request.window_bound else prompt
         output = min(request.output_cap or cap or context, context) * request.choices
         output += request.extra_output_bound * request.choices
-    return Demand(1, prompt, output, max(_most(price, billed, output) for price in grant.prices()))
+    return Demand(1, prompt, output, max(_most(price, billed, output, request.unit_bounds) for price in grant.prices()))
 
 
 def quotas_of(principal: Principal, snapshot: Snapshot, model_id: str) -> tuple[QuotaPolicy, ...]:
@@ -155,6 +156,24 @@ def _amounts(demand: Demand) -> dict[Metric, int]:
     }
 
 
-def _most(price: Price, prompt: int, output: int) -> int:
-    dearest = max(price.input, price.cached_input or 0, price.cache_write or 0)
-    return settle(prompt * dearest + output * price.output) + price.request
+def _most(price: Price, prompt: int, output: int, units: Mapping[str, int] | None = None) -> int:
+    """Return the most that a call may cost: every token in its dearest kind. A long prompt may cost more, or less."""
+    long = price.long if price.long is not None and prompt > price.long.above else None
+    most = _most_at(price, prompt, output, price.units)
+    if long is not None:
+        most = max(most, _most_at(long, prompt, output, price.units))
+    if units and price.units:
+        most += sum(count * price.units.get(name, 0) for name, count in units.items() if UNITS[name].part_of is None)
+    return settle(most) + price.request
+
+
+def _most_at(rates: Price | LongRates, prompt: int, output: int, units: Mapping[str, int] | None) -> int:
+    into, out = max(rates.input, rates.cached_input or 0, rates.cache_write or 0), rates.output
+    if units:
+        for name, rate in units.items():
+            bucket = UNITS[name].part_of if name in UNITS else None
+            if bucket == "output":
+                out = max(out, rate)
+            elif bucket is not None:
+                into = max(into, rate)
+    return prompt * into + output * out

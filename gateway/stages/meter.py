@@ -1,15 +1,18 @@
 """Stage 9: what was used, and what it costs at the price that was in force when it was reserved."""
 
+from collections.abc import Mapping
+
 from msgspec.structs import replace
 
 from gateway.dialects.openai_usage import text_of
 from gateway.errors import ClientGoneError, UpstreamError
 from gateway.money import settle
 from gateway.runtime import Runtime
-from gateway.snapshot import Price
+from gateway.snapshot import LongRates, Price
 from gateway.stages.translate import service_of
 from gateway.tokens import encoding_for
 from gateway.types import Attempt, Call, Grant, Usage
+from gateway.units import UNITS
 
 COUNTED_CHARACTERS = 400_000  # beyond, tokens are estimated by size: counting takes 0.3 ms per 1,000
 CHARACTERS_A_TOKEN = 3  # English has four, code and other languages fewer
@@ -44,14 +47,29 @@ def price(call: Call, attempt: Attempt) -> None:
 
 def cost(usage: Usage, price: Price) -> int:
     """Return nano-USD: each bucket at its price, added up exactly and rounded once."""
-    plain = usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens
-    cached = price.input if price.cached_input is None else price.cached_input
-    written = price.input if price.cache_write is None else price.cache_write
-    return price.request + settle(
-        plain * price.input
+    rates = price if price.long is None or usage.input_tokens <= price.long.above else price.long
+    cached = rates.input if rates.cached_input is None else rates.cached_input
+    written = rates.input if rates.cache_write is None else rates.cache_write
+    total = (
+        (usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens) * rates.input
         + usage.cached_tokens * cached
         + usage.cache_write_tokens * written
-        + usage.output_tokens * price.output
+        + usage.output_tokens * rates.output
+    )
+    if usage.units and price.units:
+        total += _units_cost(usage.units, price.units, cached, written, rates)
+    return price.request + settle(total)
+
+
+def _units_cost(
+    used: Mapping[str, int], priced: Mapping[str, int], cached: int, written: int, rates: Price | LongRates
+) -> int:
+    """Return what units cost beyond the tokens that they are counted among, in nano-USD × 1,000,000."""
+    among = {"input": rates.input, "cached": cached, "cache_write": written, "output": rates.output, None: 0}
+    return sum(
+        count * (priced[name] - among[UNITS[name].part_of])
+        for name, count in used.items()
+        if name in priced and name in UNITS
     )
 
 

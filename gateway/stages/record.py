@@ -101,6 +101,7 @@ def _close(call: Call, attempt: Attempt, runtime: Runtime) -> None:
         ttft_ms=_ttft_ms(began, attempt),
         overhead_us=_overhead_us(call, now),
         estimated=attempt.estimated,
+        units=dict(usage.units) if usage.units else None,
     )
     try:
         runtime.journal.append(closed)

@@ -1,0 +1,39 @@
+"""What may be billed beside text tokens: tokens of another kind, and what is no token at all. One row each.
+
+A `Usage` counts them by name (`usage.units`), a `Price` has a rate for each (`price.units`), in nano-USD per 1,000,000.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Bucket = Literal["input", "cached", "cache_write", "output"]
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """`part_of`: these are tokens that this bucket of `Usage` counts as well; without a rate of their own they cost what
+    that costs. None: they are counted here alone, and a price that does not name them asks nothing for them.
+    """
+
+    name: str
+    label: str  # as people read it, in the plural
+    part_of: Bucket | None = None
+
+
+UNITS: Mapping[str, Unit] = {
+    unit.name: unit
+    for unit in (
+        Unit("input_audio_tokens", "audio input tokens", "input"),
+        Unit("cached_audio_tokens", "cached audio tokens", "cached"),
+        Unit("output_audio_tokens", "audio output tokens", "output"),
+        Unit("input_image_tokens", "image input tokens", "input"),
+        Unit("cached_image_tokens", "cached image tokens", "cached"),
+        Unit("output_image_tokens", "image output tokens", "output"),
+        Unit("cache_write_1h_tokens", "1-hour cache write tokens", "cache_write"),
+        Unit("images", "images"),
+        Unit("seconds", "seconds of audio"),
+        Unit("characters", "characters spoken"),
+        Unit("searches", "searches"),
+    )
+}
