@@ -43,13 +43,17 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class LongRates:
-    """What the whole of a call costs whose prompt has more than `above` tokens; as in `Price` otherwise."""
+    """What the whole of a call costs whose prompt has more than `above` tokens; as in `Price` otherwise.
+
+    `units` stand for those of the price, all of them; None: they cost the same.
+    """
 
     above: int
     input: int
     output: int
     cached_input: int | None = None
     cache_write: int | None = None
+    units: Mapping[str, int] | None = field(default=None, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

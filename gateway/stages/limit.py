@@ -82,9 +82,11 @@ def demand_of(grant: Grant, has_output: bool, cap: int) -> Demand:
     if has_output:
         prompt = context if request.window_bound else min(prompt, context)
         billed = max(prompt, min(billed, WIDEST_CONTEXT)) if request.window_bound else prompt
+        if request.window_bound and any(price.long and price.long.above >= context for price in grant.prices()):
+            billed = max(billed, WIDEST_CONTEXT)  # priced beyond its window here: its provider takes more
         output = min(request.output_cap or cap or context, context) * request.choices
         output += request.extra_output_bound * request.choices
-    return Demand(1, prompt, output, max(_most(price, billed, output, request.unit_bounds) for price in grant.prices()))
+    return Demand(1, prompt, output, max(most(price, billed, output, request.unit_bounds) for price in grant.prices()))
 
 
 def quotas_of(principal: Principal, snapshot: Snapshot, model_id: str) -> tuple[QuotaPolicy, ...]:
@@ -156,24 +158,39 @@ def _amounts(demand: Demand) -> dict[Metric, int]:
     }
 
 
-def _most(price: Price, prompt: int, output: int, units: Mapping[str, int] | None = None) -> int:
+def most(price: Price, prompt: int, output: int, units: Mapping[str, int] | None = None) -> int:
     """Return the most that a call may cost: every token in its dearest kind. A long prompt may cost more, or less."""
-    long = price.long if price.long is not None and prompt > price.long.above else None
-    most = _most_at(price, prompt, output, price.units)
-    if long is not None:
-        most = max(most, _most_at(long, prompt, output, price.units))
-    if units and price.units:
-        most += sum(count * price.units.get(name, 0) for name, count in units.items() if UNITS[name].part_of is None)
-    return settle(most) + price.request
+    bound = _most_at(price, prompt, output, price.units, units)
+    if price.long is not None and prompt > price.long.above:
+        bound = max(bound, _most_long(price, price.long, prompt, output, units))
+    return settle(bound) + price.request
 
 
-def _most_at(rates: Price | LongRates, prompt: int, output: int, units: Mapping[str, int] | None) -> int:
-    into, out = max(rates.input, rates.cached_input or 0, rates.cache_write or 0), rates.output
-    if units:
-        for name, rate in units.items():
+def most_more(price: Price, output: int) -> int:
+    """Return the most that `output` tokens more may cost, however long the prompt was."""
+    bound = _most_at(price, 0, output, price.units, None)
+    return settle(bound if price.long is None else max(bound, _most_long(price, price.long, 0, output, None)))
+
+
+def _most_long(price: Price, long: LongRates, prompt: int, output: int, units: Mapping[str, int] | None) -> int:
+    return _most_at(long, prompt, output, price.units if long.units is None else long.units, units)
+
+
+def _most_at(
+    rates: Price | LongRates,
+    prompt: int,
+    output: int,
+    priced: Mapping[str, int] | None,
+    units: Mapping[str, int] | None,
+) -> int:
+    into, out, beside = max(rates.input, rates.cached_input or 0, rates.cache_write or 0), rates.output, 0
+    if priced:
+        for name, rate in priced.items():
             bucket = UNITS[name].part_of if name in UNITS else None
             if bucket == "output":
                 out = max(out, rate)
             elif bucket is not None:
                 into = max(into, rate)
-    return prompt * into + output * out
+            elif units:
+                beside += units.get(name, 0) * rate
+    return prompt * into + output * out + beside

@@ -56,8 +56,9 @@ def cost(usage: Usage, price: Price) -> int:
         + usage.cache_write_tokens * written
         + usage.output_tokens * rates.output
     )
-    if usage.units and price.units:
-        total += _units_cost(usage.units, price.units, cached, written, rates)
+    priced = price.units if rates.units is None else rates.units
+    if usage.units and priced:
+        total += _units_cost(usage.units, priced, cached, written, rates)
     return price.request + settle(total)
 
 

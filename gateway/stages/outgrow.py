@@ -12,10 +12,9 @@ from gateway.quotas.baskets import Plan
 from gateway.quotas.interface import Demand, Remaining, Reservation
 from gateway.quotas.slices import windows_of
 from gateway.runtime import Runtime
-from gateway.stages.limit import asks_of, plan_of, refusal, take
-from gateway.stages.meter import cost
+from gateway.stages.limit import asks_of, most_more, plan_of, refusal, take
 from gateway.tokens import encoding_for
-from gateway.types import Attempt, Grant, Reserved, Usage
+from gateway.types import Attempt, Grant, Reserved
 
 BYTES_A_TOKEN = 3  # of generated text: English has more, so an answer is counted before it has outgrown its bound
 COUNTED_BYTES = 400_000  # beyond, tokens are estimated by size
@@ -62,7 +61,7 @@ async def _counted(attempt: Attempt, stream: Stream, runtime: Runtime) -> int:
 async def _top_up(grant: Grant, attempt: Attempt, made: int, runtime: Runtime) -> None:
     """Reserve as many output tokens again as were made, of the quotas that this attempt is counted against."""
     old, reservation = attempt.reserved.demand, attempt.reserved.reservation
-    more = Demand(0, 0, made, cost(Usage(output_tokens=made), attempt.price) - attempt.price.request)
+    more = Demand(0, 0, made, most_more(attempt.price, made))
     taken = await take(*asks_of(_growing(grant, reservation), more), runtime)
     if isinstance(taken, Remaining):
         raise _ended(refusal(taken, more, grant, runtime.clock.now()))
