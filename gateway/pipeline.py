@@ -5,7 +5,6 @@ import logging
 import traceback
 
 from gateway.dialects.error_bodies import error_body
-from gateway.dialects.members import Members
 from gateway.directory import describe
 from gateway.encodings import decode_body
 from gateway.errors import ClientGoneError, GatewayError, InternalError, UnavailableError
@@ -39,7 +38,7 @@ async def handle(call: Call, runtime: Runtime) -> None:
             await describe(call, call.principal, snapshot, runtime)
             return
         service = service_of(call)
-        request = service.parse(Members(await _body(call, runtime)), call.target)
+        request = service.parse(service.reads(await _body(call, runtime), call.headers), call.target)
         if service.counted is not None and await answer_count(call, service, request, snapshot, runtime):
             return
         bounds, now = bounds_of(call.headers), runtime.clock.now()
@@ -72,6 +71,8 @@ async def refuse(call: Call, error: GatewayError, runtime: Runtime) -> None:
         return
     body = error_body(error, dialect, call.request_id, call.portal_url)
     try:
+        if call.opaque:
+            return  # no words fit into such an answer: that its connection breaks off says it
         if client.started:
             event = call.event_end + service_of(call).failed(body)
             await call.watch.client(client.write(event), runtime.limits.write_timeout_s)

@@ -181,6 +181,7 @@ class Call(msgspec.Struct, eq=False):
     attempts: list[Attempt] = []  # msgspec makes a new one for each call
     error: GatewayError | None = None
     event_end: bytes = b""  # what ends the stream event that was being sent when it was cut
+    opaque: bool = False  # what is being sent is no stream of events, but a sound or the like
 
     @property
     def attempt(self) -> Attempt | None:

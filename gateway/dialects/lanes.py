@@ -21,6 +21,7 @@ class Whole(msgspec.Struct, frozen=True):
     """An answer in one piece. `body` is for the client; `error` is the provider's, `status` what it means in HTTP.
 
     `made`: JSON-escaped pieces of what was generated, for counting, where `usage` is None.
+    `content_type`: of `body`, unless the provider says one of the service's `media`.
     """
 
     body: bytes
@@ -28,6 +29,7 @@ class Whole(msgspec.Struct, frozen=True):
     error: dict[str, Any] | None = None
     status: int = 200
     made: Sequence[bytes] = ()
+    content_type: bytes = b"application/json"
 
 
 class Stream(Protocol):

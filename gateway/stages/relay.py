@@ -1,12 +1,13 @@
 """Stage 8, the way back: the provider's answer to the client, as it comes, with back-pressure."""
 
 import contextlib
+import re
 
 from gateway.dialects.lanes import Stream
 from gateway.dialects.openai_answer import as_detail, status_of
 from gateway.dialects.openai_usage import generated
 from gateway.errors import ClientGoneError, GatewayError, UpstreamError
-from gateway.headers import JSON, answer_headers
+from gateway.headers import answer_headers
 from gateway.runtime import Runtime
 from gateway.stages.call import provider_error
 from gateway.stages.guard import guard_output
@@ -23,6 +24,7 @@ STREAM_HEADERS = [
 ]
 _FIRST_OF_EVENTS = frozenset({b"", b":", b"d", b"e", b"i", b"r"})  # a comment, data, event, id, retry
 HEARD_BYTES = 1 << 20  # of an answer whose client has gone
+_PLAIN = re.compile(r"[\x20-\x7e]{1,100}\Z")
 END_WITHIN_S = 1.0  # after the last event; then the connection is closed instead of kept
 
 
@@ -55,7 +57,8 @@ async def _whole(call: Call, grant: Grant, attempt: Attempt, response: UpstreamR
         attempt.fragments = answer.made
     body = guard_output(call, answer.body)
     await finish(call, runtime)
-    headers = [*answer_headers(call, attempt, response.headers, runtime), JSON]
+    kind = (b"content-type", _media(call, response) or answer.content_type)
+    headers = [*answer_headers(call, attempt, response.headers, runtime), kind]
     await call.client.respond(200, headers, body)
 
 
@@ -138,7 +141,7 @@ async def _events(
         if not attempt.first_byte:
             attempt.first_byte = runtime.clock.monotonic()
             timeout_s = attempt.deployment.idle_timeout_s
-            if not _streams(response, data):
+            if not _streams(response, data) and not _media(call, response):
                 await _not_streamed(call, grant, attempt, data, response, runtime)
         events = stream.feed(data) if data else stream.end()
         if stream.made > room and not stream.done:
@@ -151,8 +154,10 @@ async def _events(
             await finish(call, runtime)
         if events or attempt.closed:
             if not client.started:
-                kind = (b"content-type", service_of(call).stream_type)
+                media = _media(call, response)
+                kind = (b"content-type", media or service_of(call).stream_type)
                 headers = [*answer_headers(call, attempt, response.headers, runtime), kind, *STREAM_HEADERS]
+                call.opaque = bool(media)
                 await client.start(200, headers)
             await watch.client(client.write(events), write_timeout_s)
         if stream.error is not None:
@@ -197,6 +202,13 @@ def _streams(response: UpstreamResponse, data: bytes) -> bool:
     if "eventstream" in kind:  # AWS: frames, not lines
         return True
     return first in _FIRST_OF_EVENTS
+
+
+def _media(call: Call, response: UpstreamResponse) -> bytes:
+    """Return the type of an answer as its provider said it, where the service lets such types through; else nothing."""
+    media = service_of(call).media
+    said = response.headers.get("content-type", "") if media else ""
+    return said.encode() if said.partition(";")[0].strip().lower() in media and _PLAIN.match(said) else b""
 
 
 def _too_large(most_bytes: int) -> UpstreamError:
