@@ -6,13 +6,14 @@ from typing import Any, Final
 
 import msgspec
 
+from gateway.dialects.modalities import by_details
 from gateway.types import Usage
 
 MAX_FRAGMENTS = 4 << 20  # bytes kept for counting; generated text beyond is estimated by its size
 
 _NUMBERS = (int, float)  # a bool is neither here
 _GENERATED = re.compile(
-    rb'"(?:content|reasoning_content|reasoning|refusal|arguments|name|text|thinking|partial_json|input)"'
+    rb'"(?:content|reasoning_content|reasoning|refusal|arguments|name|text|thinking|partial_json|input|tool_plan)"'
     rb'\s*:\s*"((?:[^"\\]|\\.)+)"',
     re.DOTALL,
 )
@@ -33,14 +34,15 @@ def usage_of(usage: object) -> Usage | None:
         return None
     cached = written = thought = 0
     output = max(completion, _count(count("total_tokens")) - prompt)
-    if isinstance(given := usage.get("prompt_tokens_details"), dict):
+    given = usage.get("prompt_tokens_details")
+    if isinstance(given, dict):
         cached = min(_count(given.get("cached_tokens")), prompt)
         written = min(_count(given.get("cache_write_tokens")), prompt - cached)
     elif "prompt_cache_hit_tokens" in usage or "cached_tokens" in usage:
         cached = min(_count(count("prompt_cache_hit_tokens")) or _count(count("cached_tokens")), prompt)
     if isinstance(made := usage.get("completion_tokens_details"), dict):
         thought = min(_count(made.get("reasoning_tokens")), output)
-    return Usage(prompt, cached, written, output, thought)
+    return by_details(Usage(prompt, cached, written, output, thought), given, made)
 
 
 def usage_in(chunk: dict[str, Any]) -> Usage | None:

@@ -125,7 +125,8 @@ def _with_output(given: Usage, made: int, call: Call, grant: Grant, attempt: Att
     """Add the output to what is known of the prompt: as it was told, else its cap where it may be hidden, else as counted."""
     told = attempt.usage
     if told is not None:
-        return replace(given, output_tokens=told.output_tokens, reasoning_tokens=told.reasoning_tokens)
+        units = {**(given.units or {}), **(told.units or {})} or None
+        return replace(given, output_tokens=told.output_tokens, reasoning_tokens=told.reasoning_tokens, units=units)
     made = attempt.reserved.demand.output_tokens if _unseen(call, grant) else max(made, given.output_tokens)
     return replace(given, output_tokens=made, reasoning_tokens=min(given.reasoning_tokens, made))
 

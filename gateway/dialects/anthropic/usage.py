@@ -5,12 +5,15 @@ from typing import Any
 from gateway.dialects.shapes import counted
 from gateway.types import Usage
 
+HOUR = "cache_write_1h_tokens"
+
 
 def usage_of(given: object) -> Usage | None:
     """Read a usage object. None when it says nothing.
 
     "Total input tokens in a request is the summation of input_tokens, cache_creation_input_tokens, and
-    cache_read_input_tokens" (`Message.usage`). `output_tokens` include thinking.
+    cache_read_input_tokens" (`Message.usage`). `output_tokens` include thinking. What was written for an hour is part of
+    what was written (anthropic 2.12.0, `types/cache_creation.py`).
     """
     if not isinstance(given, dict):
         return None
@@ -20,7 +23,9 @@ def usage_of(given: object) -> Usage | None:
         return None
     details = given.get("output_tokens_details")
     thought = counted(details, "thinking_tokens") if isinstance(details, dict) else 0
-    return Usage(prompt, cached, written, output, min(thought, output))
+    by_time = given.get("cache_creation")
+    hour = min(counted(by_time, "ephemeral_1h_input_tokens"), written) if isinstance(by_time, dict) else 0
+    return Usage(prompt, cached, written, output, min(thought, output), {HOUR: hour} if hour else None)
 
 
 def merged(known: dict[str, Any], more: object) -> dict[str, Any]:
@@ -52,4 +57,7 @@ def written_usage(usage: Usage) -> dict[str, Any]:
     }
     if usage.reasoning_tokens:
         written["output_tokens_details"] = {"thinking_tokens": usage.reasoning_tokens}
+    if hour := (usage.units or {}).get(HOUR, 0):
+        five = usage.cache_write_tokens - hour
+        written["cache_creation"] = {"ephemeral_1h_input_tokens": hour, "ephemeral_5m_input_tokens": five}
     return written

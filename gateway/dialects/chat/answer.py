@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from gateway.dialects.canonical import Answer, Choice, Failed, Part, StopReason, Text, Thinking, ToolCall
+from gateway.dialects.modalities import of_prompt, units_among
 from gateway.dialects.openai_answer import as_detail, status_of
 from gateway.dialects.openai_usage import usage_of
 from gateway.dialects.shapes import answered, counted, listed, said
@@ -98,6 +99,8 @@ def written_call(call: ToolCall) -> dict[str, Any]:
 
 def written_usage(usage: Usage) -> dict[str, Any]:
     """Write usage in OpenAI's sense, which is our own."""
+    read = {f"{kind}_tokens": count for kind, count in of_prompt(usage).items()}
+    made = {f"{kind}_tokens": count for kind, count in units_among(usage, "output").items()}
     return {
         "prompt_tokens": usage.input_tokens,
         "completion_tokens": usage.output_tokens,
@@ -105,8 +108,9 @@ def written_usage(usage: Usage) -> dict[str, Any]:
         "prompt_tokens_details": {
             "cached_tokens": usage.cached_tokens,
             "cache_write_tokens": usage.cache_write_tokens,
+            **read,
         },
-        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens, **made},
     }
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from gateway.dialects.canonical import StopReason
+from gateway.dialects.modalities import by_modality, of_prompt, units_among
 from gateway.dialects.shapes import counted
 from gateway.types import Usage
 
@@ -23,7 +24,7 @@ def usage_of(value: object) -> Usage | None:
     output = max(counted(value, "candidatesTokenCount") + thought, counted(value, "totalTokenCount") - prompt)
     if not prompt and not output:
         return None
-    return Usage(prompt, min(counted(value, "cachedContentTokenCount"), prompt), 0, output, thought)
+    return by_modality(Usage(prompt, min(counted(value, "cachedContentTokenCount"), prompt), 0, output, thought), value)
 
 
 def written_usage(usage: Usage) -> dict[str, Any]:
@@ -37,7 +38,25 @@ def written_usage(usage: Usage) -> dict[str, Any]:
         written["cachedContentTokenCount"] = usage.cached_tokens
     if usage.reasoning_tokens:
         written["thoughtsTokenCount"] = usage.reasoning_tokens
-    return written
+    return written | _written_details(usage)
+
+
+def _written_details(usage: Usage) -> dict[str, Any]:
+    """Write which tokens were sound and images; the rest, where there is any of them, was text."""
+    buckets = {
+        "promptTokensDetails": (usage.input_tokens, of_prompt(usage)),
+        "cacheTokensDetails": (usage.cached_tokens, units_among(usage, "cached")),
+        "candidatesTokensDetails": (usage.output_tokens - usage.reasoning_tokens, units_among(usage, "output")),
+    }
+    return {
+        name: [
+            {"modality": kind.upper(), "tokenCount": count}
+            for kind, count in {"text": total - sum(kinds.values()), **kinds}.items()
+            if count > 0
+        ]
+        for name, (total, kinds) in buckets.items()
+        if kinds
+    }
 
 
 def stop_of(reason: str, called: bool) -> StopReason:

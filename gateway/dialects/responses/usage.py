@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from gateway.dialects.modalities import by_details
 from gateway.dialects.shapes import counted
 from gateway.types import Usage
 
@@ -20,7 +21,9 @@ def usage_of(usage: object) -> Usage | None:
     read, made = read if isinstance(read, dict) else {}, made if isinstance(made, dict) else {}
     cached = min(counted(read, "cached_tokens"), prompt)
     written = min(counted(read, "cache_write_tokens"), prompt - cached)
-    return Usage(prompt, cached, written, output, min(counted(made, "reasoning_tokens"), output))
+    return by_details(
+        Usage(prompt, cached, written, output, min(counted(made, "reasoning_tokens"), output)), read, made
+    )
 
 
 def written_usage(usage: Usage) -> dict[str, Any]:
