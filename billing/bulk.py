@@ -19,7 +19,7 @@ COLUMNS = (
     "month", "request_id", "attempt", "at", "team_id", "user_id", "key_id", "application_id", "model_id",
     "deployment_id", "provider_id", "endpoint", "streamed", "client", "policy_version", "price_id", "status", "code",
     "input_tokens", "cached_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens", "cost_nano_usd",
-    "latency_ms", "ttft_ms", "overhead_us", "estimated",
+    "latency_ms", "ttft_ms", "overhead_us", "estimated", "asked_model_id",
 )  # fmt: skip
 _LIST = ", ".join(COLUMNS)
 _MARKS = ", ".join(["%s"] * len(COLUMNS))
@@ -137,7 +137,7 @@ def _rows(attempts: Mapping[Name, Attempt]) -> list[Row]:
             o.team_id, o.user_id, o.key_id, o.application_id, o.model_id, o.deployment_id, o.provider_id,
             o.endpoint, o.streamed, o.client, o.policy_version, o.price_id,
             c.status, c.code, c.input_tokens, c.cached_tokens, c.cache_write_tokens, c.output_tokens,
-            c.reasoning_tokens, c.cost_nano_usd, c.latency_ms, c.ttft_ms, c.overhead_us, c.estimated,
+            c.reasoning_tokens, c.cost_nano_usd, c.latency_ms, c.ttft_ms, c.overhead_us, c.estimated, o.asked_model_id,
         )
         for o, c in attempts.values()
     ]  # fmt: skip

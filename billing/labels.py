@@ -15,7 +15,7 @@ Ids = Iterable[str]
 def labels(kind: str, ids: Ids) -> dict[str, str]:
     """Return id → name for people, of every one of `ids` that exists; one query at most.
 
-    Kinds: organisation, team, user, application, key, model, deployment, provider. What stands above billing is found
+    Kinds: organisation, team, user, application, key, model, asked_model, deployment, provider. What stands above billing is found
     through the setting BILLING_LABELS (kind → dotted path of such a function). Raises KeyError for an unknown kind.
     """
     wanted = {one for one in ids if one}
@@ -62,6 +62,7 @@ RESOLVERS: dict[str, Callable[[Ids], dict[str, str]]] = {
     "user": _users,
     "application": _applications,
     "model": _models,
+    "asked_model": _models,
     "deployment": _deployments,
     "provider": _providers,
 }

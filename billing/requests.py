@@ -8,7 +8,7 @@ from billing.models import UsageEvent
 from catalog.models import Model, Price
 from gateway.money import settle
 
-NAMED = ("team", "user", "key", "application", "model", "deployment", "provider")
+NAMED = ("team", "user", "key", "application", "model", "asked_model", "deployment", "provider")
 
 
 @dataclass(frozen=True, slots=True)

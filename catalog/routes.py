@@ -6,15 +6,18 @@ Everything in it is named as people name it: models and teams by short name, dep
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
-from gateway.routing.policy import Canary, Condition, Fallback, Reason, RoutePolicy, Rule, Strategy
+from gateway.routing.policy import Canary, Condition, Fallback, Reason, Redirect, RoutePolicy, Rule, Strategy
 from gateway.routing.said import LONGEST_KEY, LONGEST_VALUE
 
 MOST_RULES, MOST_FALLBACKS, MOST_RETRIES, MOST_RETRY_S = 50, 10, 10, 3_600
+MOST_STEPS = 10
 MAX_TOKENS = 100_000_000
 Name = Annotated[str, Meta(min_length=1, max_length=300)]
 Regions = Annotated[list[Annotated[str, Meta(min_length=1, max_length=64)]], Meta(max_length=50)]
@@ -65,6 +68,20 @@ class FallbackBody(Body):
     on: Annotated[list[Reason], Meta(min_length=1)]
 
 
+class StepBody(Body):
+    """From this day on, at midnight UTC, this share of the calls."""
+
+    starts: date = msgspec.field(name="from")
+    percent: Annotated[float, Meta(ge=0, le=100)]
+
+
+class RedirectBody(Body):
+    """Another model takes the calls of this one over, step by step."""
+
+    to: Name
+    steps: Annotated[list[StepBody], Meta(min_length=1, max_length=MOST_STEPS)]
+
+
 class RouteBody(Body):
     """The ways of one model."""
 
@@ -75,6 +92,7 @@ class RouteBody(Body):
     rules: Annotated[list[RuleBody], Meta(max_length=MOST_RULES)] = []
     canary: CanaryBody | None = None
     fallbacks: Annotated[list[FallbackBody], Meta(max_length=MOST_FALLBACKS)] = []
+    redirect: RedirectBody | None = None
 
 
 class BadRoute(ValueError):  # says what is bad, as its readers do
@@ -134,6 +152,8 @@ def strangers(route: RouteBody, names: Names) -> list[tuple[str, str]]:
         for n, one in enumerate(route.fallbacks)
         if one.model not in names.models
     ]
+    if route.redirect is not None and route.redirect.to not in names.models:
+        found.append(("redirect.to", f'there is no model "{route.redirect.to}"'))
     return found
 
 
@@ -170,7 +190,15 @@ def policy_of(route: RouteBody, names: Names, canary_since: float = 0.0) -> Rout
         retries=route.retries,
         retry_within_s=float(route.retry_within_s),
         regions=frozenset(route.regions),
+        redirect=_redirect(route.redirect, names),
     )
+
+
+def _redirect(redirect: RedirectBody | None, names: Names) -> Redirect | None:
+    if redirect is None or redirect.to not in names.models:
+        return None
+    steps = ((datetime.combine(step.starts, time(), UTC).timestamp(), step.percent) for step in redirect.steps)
+    return Redirect(names.models[redirect.to], tuple(steps))
 
 
 def _condition(when: WhenBody, names: Names) -> Condition:
@@ -202,6 +230,10 @@ def _contradictions(route: RouteBody) -> Iterator[tuple[str, str]]:
     for n, model in enumerate(models):
         if models.index(model) < n:
             yield f"fallbacks[{n}].model", "this model is there twice; put all reasons into one line"
+    steps = route.redirect.steps if route.redirect is not None else []
+    for n, (before, after) in enumerate(pairwise(steps), 1):
+        if after.starts <= before.starts:
+            yield f"redirect.steps[{n}].from", "each step begins later than the one before it"
 
 
 _REPLACED = (

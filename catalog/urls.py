@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from catalog.views import admin_models, aliases, credentials, models, prices, providers, routes
+from catalog.views import admin_models, aliases, credentials, models, prices, providers, redirects, routes
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("models", models.model_list, name="catalog-model-list"),
@@ -29,6 +29,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("manage/<str:model_id>/teams", admin_models.admin_model_team, name="catalog-admin-model-team"),
     path("manage/<str:model_id>/retire", admin_models.admin_model_retire, name="catalog-admin-model-retire"),
     path("manage/<str:model_id>/impact", admin_models.admin_model_impact, name="catalog-admin-model-impact"),
+    path("manage/<str:model_id>/redirect", redirects.redirect_edit, name="catalog-redirect-edit"),
     path("manage/<str:model_id>/routing", routes.route_edit, name="catalog-route-edit"),
     path("manage/<str:model_id>/routing/try", routes.route_dry_run, name="catalog-route-try"),
     path("manage/<str:model_id>/prices", prices.price_list, name="catalog-price-list"),

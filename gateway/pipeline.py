@@ -13,13 +13,13 @@ from gateway.routing.said import METADATA, bounds_of, metadata_of
 from gateway.runtime import Runtime
 from gateway.stages.attempts import serve
 from gateway.stages.authenticate import authenticate, recognised
-from gateway.stages.authorise import authorise
 from gateway.stages.cache import cached
 from gateway.stages.count import answer_count
 from gateway.stages.fallback import admit
 from gateway.stages.fit import surely_fits
 from gateway.stages.guard import guard_input
 from gateway.stages.record import finish, finish_now, line_of
+from gateway.stages.stand_in import granted
 from gateway.stages.step_down import reserved
 from gateway.stages.translate import service_of
 from gateway.types import Call
@@ -44,7 +44,7 @@ async def handle(call: Call, runtime: Runtime) -> None:
         bounds, now = bounds_of(call.headers), runtime.clock.now()
         if METADATA in call.headers:
             call.metadata = metadata_of(call.headers)
-        grant = call.grant = authorise(call.endpoint, call.principal, request, snapshot, now, bounds)
+        grant = call.grant = granted(call.endpoint, call.principal, request, snapshot, now, bounds, call.headers)
         if not (surely_fits(call, grant) and reserved(call, grant, runtime)):
             grant = await admit(call, grant, runtime)
         guard_input(call)

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from gateway.errors import GatewayError
+from gateway.kept.records import Wish
 from gateway.quotas.interface import Demand, Reservation
 from gateway.routing.bounds import UNBOUND, Bounds
 from gateway.snapshot import DeploymentPolicy, KeyEntry, ModelPolicy, Price, Snapshot, TeamPolicy
 
 if TYPE_CHECKING:
     from gateway.dialects.members import Members
+    from gateway.dialects.responses.kept import Renaming
     from gateway.endpoints import Endpoint
     from gateway.watch import Watch
 
@@ -60,6 +62,7 @@ class ParsedRequest(msgspec.Struct, frozen=True):
     window_bound: bool  # some input is not visible here (URLs, documents): only the context window bounds it
     extra_output_bound: int = 0  # tokens billed as output beyond the cap, such as a rejected prediction
     unit_bounds: Mapping[str, int] | None = None  # the most of each unit of `gateway.units` that may be used
+    kept: Wish | None = None  # what of it, or before it, a provider is to keep; None: nothing
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -74,6 +77,7 @@ class Grant(msgspec.Struct, frozen=True):
     places: Sequence[DeploymentPolicy] = ()  # where it may be served; the route chooses among them
     bounds: Bounds = UNBOUND  # that no fallback leaves either
     own_prices: Mapping[str, Price] = {}  # of places that have their own, by deployment
+    redirected: str = ""  # id of the model that answers by a redirect for the one that was asked for
 
     def price_of(self, place: DeploymentPolicy) -> Price:
         """Return what a place charges."""
@@ -91,6 +95,7 @@ class UpstreamRequest(msgspec.Struct, frozen=True):
     url: str
     headers: Mapping[str, str]
     body: bytes
+    method: str = "POST"
 
     def __repr__(self) -> str:
         return f"UpstreamRequest({self.deployment.id}, {self.url})"
@@ -120,6 +125,7 @@ class Attempt(msgspec.Struct, eq=False):
     usage: Usage | None = None  # as the provider said, or as counted
     fragments: Sequence[bytes] = ()  # JSON-escaped pieces of what was generated, for counting
     estimated: bool = False
+    pending: bool = False  # the provider goes on after its answer: charged the most until what it used is known
     cost_nano_usd: int = 0
 
 
@@ -181,6 +187,7 @@ class Call(msgspec.Struct, eq=False):
     attempts: list[Attempt] = []  # msgspec makes a new one for each call
     error: GatewayError | None = None
     event_end: bytes = b""  # what ends the stream event that was being sent when it was cut
+    keeping: "Renaming | None" = None  # the answer is kept at the provider, under an id of ours
     opaque: bool = False  # what is being sent is no stream of events, but a sound or the like
 
     @property

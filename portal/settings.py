@@ -191,6 +191,7 @@ MODEL_FACTS = {
     "tell_owners": "portal.keys.retirement.tell_owners",
     "provider_health": "billing.health.provider_health",
     "limits": "billing.standing.limits_of",
+    "redirected": "billing.redirected.redirected",
 }  # told on a model's page
 CATALOG_DRY_RUN = "gateway.control.dry_run.dry_run"  # where a call would go
 BILLING_LABELS = {"key": "portal.keys.labels.key_labels"}  # kinds that stand above billing: who names them

@@ -12,14 +12,21 @@ from portal.people.audit import Actor, recorded
 from portal.people.models import Team
 
 
-def set_route(*, actor: Actor, model: Model, body: dict[str, Any], restart_canary: bool = False) -> RouteBody:
+def set_route(
+    *,
+    actor: Actor,
+    model: Model,
+    body: dict[str, Any],
+    restart_canary: bool = False,
+    recorded_as: str = "model:set_route",
+) -> RouteBody:
     """Make `body` (see `catalog.routes`) the route of `model`; an empty one is the usual route.
 
     A canary that is new or changed begins to count anew, and so does one that is restarted. Needs catalog.manage. Writes
     nothing where it is so already. Raises ValidationError, by path within the route.
     """
     demand(actor, "catalog.manage")
-    with recorded(actor, "model:set_route", model) as trail:
+    with recorded(actor, recorded_as, model) as trail:
         Model.objects.select_for_update().get(pk=model.pk)
         try:
             route = read_route(body)
@@ -37,6 +44,8 @@ def set_route(*, actor: Actor, model: Model, body: dict[str, Any], restart_canar
             for n, one in enumerate(route.fallbacks)
             if one.model == model.slug
         ]
+        if route.redirect is not None and route.redirect.to == model.slug:
+            unknown.append(("redirect.to", "a model is no successor of itself"))
         if unknown:
             raise ValidationError(_by_path(unknown))
         if after:

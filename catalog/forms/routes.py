@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from catalog.actions.deployments import MAX_WEIGHT, Place
 from catalog.models import Deployment, Model
 from catalog.models.models import DATA_CLASSES
-from catalog.routes import MAX_TOKENS, MOST_FALLBACKS, MOST_RETRIES, MOST_RETRY_S, MOST_RULES, RouteBody
+from catalog.routes import MAX_TOKENS, MOST_FALLBACKS, MOST_RETRIES, MOST_RETRY_S, MOST_RULES, RouteBody, written
 from gateway.routing.said import LONGEST_KEY, LONGEST_VALUE
 from portal.people.models import Team
 
@@ -27,6 +27,7 @@ REASONS = [
     ("context_window", "The prompt is too long for it"),
     ("content_policy", "Its provider refuses the content"),
     ("budget", "The budget for it is used up"),
+    ("unavailable", "It is stopped, or has no place in use"),
 ]
 CLASSES = [(name, name.capitalize()) for name in DATA_CLASSES]
 
@@ -199,7 +200,7 @@ class RouteForms:
         names = [name_of(place) for place in places]
         others = Model.objects.listed().exclude(pk=model.pk).order_by("slug").values_list("slug", "display_name")
         models = [(slug, f"{words} ({slug})") for slug, words in others]
-        self.places = places
+        self.places, self.redirect = places, written(route).get("redirect")
         self.main = RouteForm(data, names=names, route=route)
         self.rows = [
             PlaceForm(data, prefix=place.pk, initial={"weight": place.weight, "order": number})
@@ -229,7 +230,7 @@ class RouteForms:
             for form in self.fallbacks.forms
             if form.cleaned_data.get("model")
         ]
-        return body
+        return body | ({"redirect": self.redirect} if self.redirect else {})  # it has a page of its own
 
     def wanted_places(self) -> list[Place]:
         """Return the deployments with their weights, in the order that was asked for."""

@@ -17,11 +17,11 @@ from gateway.routing.choice import ordered_by
 from gateway.routing.health import Health
 from gateway.routing.rules import Facts, rule_for, serves
 from gateway.snapshot import UNSET, DeploymentPolicy, KeyEntry, ModelPolicy, Snapshot
-from gateway.stages.authorise import authorise
+from gateway.stages.authorise import authorise, retired
 from gateway.types import Grant, ParsedRequest, Principal
 from portal.people.models import Team
 
-ALL_REASONS = ("error", "rate_limit", "context_window", "content_policy", "budget")
+ALL_REASONS = ("error", "rate_limit", "context_window", "content_policy", "budget", "unavailable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ class DryRun:
     canary: str
     ways: tuple[Way, ...]
     fallbacks: tuple[Onward, ...]
+    redirect: str = ""  # what a redirect does with such calls, in words
 
 
 class Said(TypedDict):
@@ -76,17 +77,19 @@ def dry_run(model: Model, **said: Unpack[Said]) -> DryRun:
     """
     route = compile_for([model], [said["team"]])
     snapshot = compile_for(
-        Model.objects.filter(pk__in=[model.pk, *(one.model_id for one in route.models[model.pk].route.fallbacks)]),
+        Model.objects.filter(pk__in=[model.pk, *_others(route.models[model.pk])]),
         [said["team"]],
     )
     policy, team = snapshot.models[model.pk], snapshot.teams[said["team"].pk]
     endpoint = next((one for one in (CHAT, EMBEDDINGS, COMPLETIONS) if one.capability in policy.capabilities), CHAT)
     principal = Principal(_key(team.id), team)
     facts = Facts(team.id, said["metadata"], said["data_class"], said["prompt_tokens"])
+    redirect = _redirect(policy, endpoint, principal, snapshot, facts)
     try:
         grant = _granted(policy, endpoint, principal, snapshot, facts, Bounds(said["data_class"]))
     except GatewayError as refused:
-        return DryRun(refused.message, "", said["data_class"], None, "", _out(model, policy, endpoint, snapshot), ())
+        out = _out(model, policy, endpoint, snapshot)
+        return DryRun(refused.message, "", said["data_class"], None, "", out, (), redirect)
     ruled = Facts(team.id, said["metadata"], grant.bounds.data_class, said["prompt_tokens"])
     rule = rule_for(policy.route.rules, ruled)
     within = [place for place in grant.places if rule is None or serves(rule, place)]
@@ -111,7 +114,31 @@ def dry_run(model: Model, **said: Unpack[Said]) -> DryRun:
         canary=_canary(policy, within),
         ways=tuple(ways),
         fallbacks=tuple(_fallbacks(policy, endpoint, principal, snapshot, facts, grant.bounds)),
+        redirect=redirect,
     )
+
+
+def _others(model: ModelPolicy) -> list[str]:
+    """Return the ids of the models that its calls may go on to."""
+    redirect = model.route.redirect
+    return [one.model_id for one in model.route.fallbacks] + ([redirect.model_id] if redirect else [])
+
+
+def _redirect(
+    model: ModelPolicy, endpoint: Endpoint, principal: Principal, snapshot: Snapshot, facts: Facts
+) -> str:  # fmt: skip
+    redirect, now = model.route.redirect, timezone.now().timestamp()
+    successor = snapshot.models.get(redirect.model_id) if redirect is not None else None
+    if redirect is None or successor is None:
+        return ""
+    percent = 100.0 if retired(model, now) else redirect.percent_at(now)
+    if not percent:
+        return f"From a later day on, some of the calls go to {successor.slug}."
+    try:
+        _granted(successor, endpoint, principal, snapshot, facts, Bounds(facts.data_class).within(model))
+    except GatewayError as refused:
+        return f"{percent:g} % of the calls would go to {successor.slug}, but not such ones: {refused.message}"
+    return f"{percent:g} % of the calls go to {successor.slug}, by session or key; the others stay here."
 
 
 def _granted(

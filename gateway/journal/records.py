@@ -34,6 +34,7 @@ class Opened(msgspec.Struct, tag="o", array_like=True, frozen=True, gc=False):
     bound_input_tokens: int
     bound_output_tokens: int
     holds: tuple[Hold, ...]
+    asked_model_id: str = ""  # the model that the client named, where another one stands in for it
 
 
 class Closed(msgspec.Struct, tag="c", array_like=True, frozen=True, gc=False):

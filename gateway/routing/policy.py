@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Strategy = Literal["weighted", "ordered", "least_latency", "least_busy", "cheapest", "sticky"]
-Reason = Literal["error", "rate_limit", "context_window", "content_policy", "budget"]
+Reason = Literal["error", "rate_limit", "context_window", "content_policy", "budget", "unavailable"]
 
 DATA_CLASSES = ("public", "internal", "confidential", "restricted")  # in rising order of care
 
@@ -53,6 +53,18 @@ class Fallback:
 
 
 @dataclass(frozen=True, slots=True)
+class Redirect:
+    """Calls of a model that is to go are sent to another one, by id, in steps: (epoch s, percent from then on), in order."""
+
+    model_id: str
+    steps: tuple[tuple[float, float], ...]
+
+    def percent_at(self, now: float) -> float:
+        """Return the share of the calls that goes to the other model, 0 to 100."""
+        return next((percent for starts, percent in reversed(self.steps) if starts <= now), 0.0)
+
+
+@dataclass(frozen=True, slots=True)
 class RoutePolicy:
     """The ways of one model. `regions`: hard; a call, its fallbacks included, never leaves them (empty: anywhere)."""
 
@@ -64,6 +76,7 @@ class RoutePolicy:
     retries: int = 2  # further attempts on the same model, after the first
     retry_within_s: float = 240.0  # no further attempt, and no fallback, begins later than this after the call
     regions: frozenset[str] = frozenset()
+    redirect: Redirect | None = None
 
 
 DEFAULT_ROUTE = RoutePolicy()

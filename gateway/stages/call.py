@@ -12,6 +12,7 @@ from gateway.routing.retry import REFUSED, RETRYABLE, content_is_meant
 from gateway.runtime import Runtime
 from gateway.snapshot import DeploymentPolicy
 from gateway.stages.scrub import scrubbed
+from gateway.stages.stand_in import asked_model_id
 from gateway.types import Attempt, Call, Grant, UpstreamRequest
 from gateway.upstream import UpstreamResponse
 
@@ -89,6 +90,7 @@ def _opened(call: Call, grant: Grant, deployment: DeploymentPolicy, runtime: Run
                 bound_input_tokens=demand.input_tokens,
                 bound_output_tokens=demand.output_tokens,
                 holds=reserved.reservation.holds,
+                asked_model_id=asked_model_id(grant) if grant.stepped_down else "",
             )
         )
     except JournalError as error:

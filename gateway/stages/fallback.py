@@ -33,9 +33,11 @@ async def fall_back(call: Call, grant: Grant, error: GatewayError, seen: set[str
     """Reserve for the first other model that the route names for such an error. Raises `error` where none can serve.
 
     `seen`: ids of models that had their turn; those that have it here are added.
-    The route is that of the model that was asked for: fallbacks of fallbacks would lead anywhere.
+    The route is that of the model that was asked for, or that a redirect put in its place: fallbacks of fallbacks would
+    lead anywhere.
     """
-    reason, asked = reason_of(error), named(grant.request.model, grant.snapshot) or grant.model
+    reason = reason_of(error)
+    asked = grant.snapshot.models.get(grant.redirected) or named(grant.request.model, grant.snapshot) or grant.model
     for fallback in asked.route.fallbacks:
         model = grant.snapshot.models.get(fallback.model_id)
         if reason not in fallback.on or model is None or model.id in seen:
@@ -64,7 +66,8 @@ async def _granted(call: Call, grant: Grant, model: ModelPolicy, error: GatewayE
     check_cap(other)
     candidates(call, other, runtime)  # where none is left, another model has to serve
     words = f"{grant.model.slug} {_trouble(error)}, so {model.slug} answers."
-    return await reserve_or_step_down(call, replace(other, request=grant.request, stepped_down=words), runtime)
+    other = replace(other, request=grant.request, stepped_down=words, redirected=grant.redirected)
+    return await reserve_or_step_down(call, other, runtime)
 
 
 def _trouble(error: GatewayError) -> str:

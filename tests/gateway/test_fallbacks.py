@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.routing.policy import Fallback, RoutePolicy
+from gateway.routing.policy import Fallback, Redirect, RoutePolicy
 from gateway.snapshot import ModelPolicy, Price
 from tests.factories import gateway as make
 from tests.gateway.conftest import StartGateway
@@ -226,4 +226,16 @@ def test_where_no_fallback_is_left_the_outage_is_told(start_gateway: StartGatewa
     assert [one.status_code for one in refused] == [502, 503]
     assert {one.json()["error"]["code"] for one in refused} == {"upstream_credential"}
     assert not pair[1].received
+    check_books(gateway, pair)
+
+
+def test_a_redirect_shows_in_headers_and_in_the_journal(start_gateway: StartGateway, pair: list[FakeUpstream]) -> None:
+    main, spare = models(pair, route={"redirect": Redirect("mod_spare", ((0.0, 100.0),))})
+    gateway = start_gateway(models=[main, spare], quotas=[BUDGET])
+    answer = ask(gateway)
+    assert answer.headers["x-atrium-model"] == "spare"
+    assert answer.headers["x-atrium-model-asked"] == "main"
+    assert answer.headers["x-atrium-fallback"] == "true"
+    assert answer.headers["x-atrium-fallback-reason"] == "main is being retired, so spare answers."
+    assert [(one.model_id, one.asked_model_id) for one in gateway.journal.opened] == [("mod_spare", "mod_main")]
     check_books(gateway, pair)

@@ -43,6 +43,7 @@ PAGES: dict[str, dict[str, str]] = {
         "provider": "/catalog/providers/{provider}", "credential": "/catalog/providers/{provider}/credential",
         "aliases": "/catalog/aliases", "alias-add": "/catalog/aliases/add", "alias": "/catalog/aliases/{alias}",
         "alias-remove": "/catalog/aliases/{alias}/remove", "model-impact": "/catalog/manage/{model}/impact",
+        "model-redirect": "/catalog/manage/{model}/redirect",
         "routing": "/catalog/manage/{model}/routing",
         "dry-run": "/catalog/manage/{model}/routing/try?team=search&prompt_tokens=1000&data_class=public",
         "models": "/catalog/manage", "model-add": "/catalog/manage/add",
