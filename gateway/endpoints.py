@@ -11,7 +11,7 @@ Dialect = Literal["openai", "anthropic", "gemini", "bedrock"]
 Kind = Literal[
     "chat", "embeddings", "models", "model", "key", "messages",
     "generate", "stream", "stream_array", "count_tokens", "embed", "batch_embed",
-    "converse", "converse_stream", "responses", "completions",
+    "converse", "converse_stream", "responses", "completions", "moderations", "rerank", "kept",
 ]  # fmt: skip
 
 
@@ -30,7 +30,19 @@ class Endpoint:
 CHAT = Endpoint("chat.completions", "POST", "/v1/chat/completions", "openai", "chat", "chat")
 RESPONSES = Endpoint("responses", "POST", "/v1/responses", "openai", "responses", "chat")
 COMPLETIONS = Endpoint("completions", "POST", "/v1/completions", "openai", "completions", "completions")
+RESPONSE = Endpoint("responses.get", "GET", "/v1/responses/{id}", "openai", "kept")
+RESPONSE_DELETE = replace(RESPONSE, name="responses.delete", method="DELETE")
+RESPONSE_CANCEL = Endpoint("responses.cancel", "POST", "/v1/responses/{id}/cancel", "openai", "kept")
+RESPONSE_INPUT = Endpoint("responses.input_items", "GET", "/v1/responses/{id}/input_items", "openai", "kept")
+FILES = Endpoint("files.list", "GET", "/v1/files", "openai", "kept")
+FILE_CREATE = replace(FILES, name="files.create", method="POST")
+FILE = Endpoint("files.get", "GET", "/v1/files/{id}", "openai", "kept")
+FILE_DELETE = replace(FILE, name="files.delete", method="DELETE")
+FILE_CONTENT = Endpoint("files.content", "GET", "/v1/files/{id}/content", "openai", "kept")
 EMBEDDINGS = Endpoint("embeddings", "POST", "/v1/embeddings", "openai", "embeddings", "embeddings")
+MODERATIONS = Endpoint("moderations", "POST", "/v1/moderations", "openai", "moderations", "moderation")
+RERANK = Endpoint("rerank", "POST", "/v1/rerank", "openai", "rerank", "rerank")
+RERANK_2 = replace(RERANK, path="/v2/rerank")  # as Cohere's clients call it
 MESSAGES = Endpoint("messages", "POST", "/v1/messages", "anthropic", "messages", "chat")
 COUNT_MESSAGES = Endpoint(
     "messages.count_tokens", "POST", "/v1/messages/count_tokens", "anthropic", "count_tokens", "chat"
@@ -60,7 +72,9 @@ CONVERSE_STREAM = Endpoint(
 ENDPOINTS = (
     CHAT, RESPONSES, COMPLETIONS, EMBEDDINGS, MODELS, MODEL, KEY, MESSAGES, COUNT_MESSAGES,
     GENERATE, STREAM, COUNT, EMBED, BATCH_EMBED, GEMINI_MODELS, GEMINI_MODEL,
-    CONVERSE, CONVERSE_STREAM,
+    CONVERSE, CONVERSE_STREAM, MODERATIONS, RERANK, RERANK_2,
+    RESPONSE, RESPONSE_DELETE, RESPONSE_CANCEL, RESPONSE_INPUT,
+    FILES, FILE_CREATE, FILE, FILE_DELETE, FILE_CONTENT,
 )  # fmt: skip
 UNKNOWN = Endpoint("unknown", "", "", "openai", "key")
 
@@ -68,33 +82,37 @@ UNKNOWN = Endpoint("unknown", "", "", "openai", "key")
 _GOOGLE = r"/v1(?:beta1?)?(?:/projects/[^/]+/locations/[^/]+)?(?:/publishers/[^/]+)?/models/(.+)"
 _METHOD = r".+:[a-z]+[A-Z][a-zA-Z]+\Z"  # a model's name may hold a colon, but no such word after it
 _BY_PATH = {endpoint.path: endpoint for endpoint in ENDPOINTS if "{" not in endpoint.path}
+_BY_METHOD = {(endpoint.method, endpoint.path): endpoint for endpoint in ENDPOINTS if endpoint.kind == "kept"}
 _PATTERNS = tuple(  # in this order; the group is what the endpoint's service gets as `target`
     (re.compile(pattern + r"\Z"), endpoint)
     for pattern, endpoint in (
         *((f"{_GOOGLE}:{one.path.rpartition(':')[2]}", one) for one in (GENERATE, STREAM, COUNT, EMBED, BATCH_EMBED)),
         (rf"/v1/models/(?!{_METHOD})(.+)", MODEL),
         (rf"/v1beta/models/(?!{_METHOD})(.+)", GEMINI_MODEL),
+        ("/v1/responses/(?!compact|input_tokens)([^/]+)", RESPONSE),
+        ("/v1/responses/([^/]+)/cancel", RESPONSE_CANCEL),
+        ("/v1/responses/([^/]+)/input_items", RESPONSE_INPUT),
+        ("/v1/files/([^/]+)", FILE),
+        ("/v1/files/([^/]+)/content", FILE_CONTENT),
         ("/model/(.+)/converse", CONVERSE),
         ("/model/(.+)/converse-stream", CONVERSE_STREAM),
     )
 )
-_PREFIXES = ("/v1/", "/v1beta/", "/v1beta1/", "/model/")
+_PREFIXES = ("/v1/", "/v2/", "/v1beta/", "/v1beta1/", "/model/")
 _EXACT = frozenset({"/v1", "/v1beta"})
 _GEMINI = re.compile(rf"/v1/(?:.+/)?models/{_METHOD}")
 _OF_GOOGLE = (b"x-goog-api-key", b"x-goog-api-client")  # headers of Google's clients alone
 
 # Routes that clients of providers call, and that are not served here (yet).
 KNOWN = (
-    "/v1/responses/",
+    "/v1/responses/compact",
+    "/v1/responses/input_tokens",
     "/v1/images/generations",
     "/v1/images/edits",
     "/v1/images/variations",
     "/v1/audio/speech",
     "/v1/audio/transcriptions",
     "/v1/audio/translations",
-    "/v1/moderations",
-    "/v1/rerank",
-    "/v1/files",
     "/v1/uploads",
     "/v1/batches",
     "/v1/fine_tuning/jobs",
@@ -132,7 +150,9 @@ def dialect_of(path: str, headers: Mapping[bytes, bytes]) -> Dialect:
 
 
 def resolve(method: str, path: str, headers: Mapping[bytes, bytes], query: bytes = b"") -> tuple[Endpoint, str]:
-    """Return the endpoint, and the rest of the path where it has one. HEAD is answered as GET, OPTIONS everywhere.
+    """Return the endpoint, and the rest of the path where it has one; of what is kept the query as well.
+
+    HEAD is answered as GET, OPTIONS everywhere.
 
     Some paths mean different things to different clients: Google's and Anthropic's read models in their own shape, and
     Google's get a stream as one JSON array unless they ask for events (`alt=sse`).
@@ -141,7 +161,10 @@ def resolve(method: str, path: str, headers: Mapping[bytes, bytes], query: bytes
     endpoint, target = _BY_PATH.get(path), ""
     if endpoint is None:
         endpoint, target = _matched(path)
-    if endpoint is STREAM and b"alt=sse" not in query.split(b"&"):
+    if endpoint is not None and endpoint.kind == "kept":
+        endpoint = _BY_METHOD.get(("GET" if method == "HEAD" else method, endpoint.path), endpoint)
+        target += f"?{query.decode('latin-1')}" if query else ""
+    elif endpoint is STREAM and b"alt=sse" not in query.split(b"&"):
         endpoint = STREAM_ARRAY
     elif (endpoint is MODELS or endpoint is MODEL) and any(name in headers for name in _OF_GOOGLE):
         endpoint = GEMINI_MODELS if endpoint is MODELS else GEMINI_MODEL
@@ -168,7 +191,10 @@ def _matched(path: str) -> tuple[Endpoint | None, str]:
 
 
 def allowed(endpoint: Endpoint) -> tuple[str, ...]:
-    """Return the methods of an endpoint."""
+    """Return the methods of an endpoint, and of others under its path."""
+    if endpoint.kind == "kept":
+        methods = [method for method, path in _BY_METHOD if path == endpoint.path]
+        return (*methods, *(["HEAD"] if "GET" in methods else []), "OPTIONS")
     return ("GET", "HEAD", "OPTIONS") if endpoint.method == "GET" else (endpoint.method, "OPTIONS")
 
 

@@ -2,6 +2,7 @@
 
 from urllib.parse import quote
 
+from gateway.dialects.profile import Profile
 from gateway.snapshot import DeploymentPolicy
 
 DEFAULTS = {"api_version": "v1"}
@@ -26,6 +27,14 @@ def path_of(deployment: DeploymentPolicy, operation: str) -> str:
 def undated(deployment: DeploymentPolicy) -> bool:
     """Say whether a deployment is called by the API that names its model in the body: the one that has Responses."""
     return _version(deployment) in UNDATED
+
+
+def rerank_path(deployment: DeploymentPolicy, profile: Profile) -> str:
+    """Return where Cohere's models rerank, below the resource's endpoint: they speak Cohere's API there.
+
+    Source: "Cohere Rerank models", https://learn.microsoft.com/azure/ai-foundry/how-to/deploy-models-cohere-rerank
+    """
+    return "/providers/cohere/v2/rerank"
 
 
 def _version(deployment: DeploymentPolicy) -> str:

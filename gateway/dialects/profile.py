@@ -19,6 +19,7 @@ class Profile:
     `renamed`: parameters that have another name there.
     `extras`: parameters that it documents, beyond those that all may get, and that change nothing about what is billed.
     `responses`: it serves the Responses API itself; others get such calls as chats.
+    `rerank`: where it reranks, below its base URL; "": it is not known to. `rerank_top`: its name for how many it returns.
     """
 
     name: str
@@ -29,6 +30,8 @@ class Profile:
     renamed: Mapping[str, str] = field(default_factory=dict)
     extras: frozenset[str] = frozenset()
     responses: bool = False
+    rerank: str = ""
+    rerank_top: str = "top_n"
 
     def fitted(self, body: bytes) -> bytes:
         """Return a request's body as the provider takes it; values keep their bytes."""

@@ -78,17 +78,20 @@ ROWS = (
         "https://openrouter.ai/docs/use-cases/usage-accounting",
         ("openrouter.ai",),
         extras=frozenset({"usage", "transforms"}),
+        rerank="/rerank",  # https://openrouter.ai/docs/api/api-reference/rerank/create-rerank
     ),
     Profile(
         "together",
         "https://docs.together.ai/docs/inference/openai-compatibility",
         ("api.together.xyz", "api.together.ai"),
+        rerank="/rerank",  # PyPI together 3.1.1, resources/rerank.py
     ),
     Profile(
         "fireworks",
         "https://docs.fireworks.ai/tools-sdks/openai-compatibility",
         ("api.fireworks.ai",),
         extras=frozenset({"context_length_exceeded_behavior", "prompt_truncate_len"}),
+        rerank="/rerank",  # PyPI langchain-fireworks, rerank.py
     ),
     Profile(
         "alibaba",
@@ -114,16 +117,36 @@ ROWS = (
         "https://docs.tokenfactory.nebius.com/api-reference/introduction",
         ("api.tokenfactory.nebius.com", "api.studio.nebius.com"),
     ),
-    Profile("novita", "https://novita.ai/docs/guides/llm-api", ("api.novita.ai",)),
+    Profile(
+        "novita",
+        "https://novita.ai/docs/guides/llm-api",
+        ("api.novita.ai",),
+        rerank="/rerank",  # https://novita.ai/docs/api-reference/model-apis-llm-create-rerank
+    ),
     Profile(
         "scaleway", "https://www.scaleway.com/en/docs/generative-apis/api-cli/using-chat-api", ("api.scaleway.ai",)
     ),
     Profile("baseten", "https://docs.baseten.co/reference/inference-api/chat-completions", ("inference.baseten.co",)),
     Profile("nvidia", "https://build.nvidia.com/llms.txt", ("integrate.api.nvidia.com",)),
     Profile("ollama", "https://docs.ollama.com/api/openai-compatibility", ("ollama.com",)),
-    Profile("vllm", "https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html"),
+    # Jina and Voyage embed and rerank. Voyage says `top_k`, and lists what it ranked as `data`.
+    Profile("jina", "https://api.jina.ai/redoc", ("api.jina.ai",), rerank="/rerank"),
+    Profile(
+        "voyage",
+        "https://docs.voyageai.com/reference/reranker-api",
+        ("api.voyageai.com",),
+        rerank="/rerank",
+        rerank_top="top_k",
+    ),
+    Profile(
+        "siliconflow",
+        "https://docs.siliconflow.com/en/api-reference/rerank/create-rerank",
+        ("api.siliconflow.com", "api.siliconflow.cn"),
+        rerank="/rerank",
+    ),
+    Profile("vllm", "https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html", rerank="/rerank"),
     Profile("tgi", "https://huggingface.co/docs/text-generation-inference/messages_api"),
     Profile("lmstudio", "https://lmstudio.ai/docs/api/openai-api"),
-    Profile("llamacpp", "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md"),
+    Profile("llamacpp", "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md", rerank="/rerank"),
 )
 EXTRAS = frozenset().union(*(row.extras for row in ROWS))

@@ -8,7 +8,7 @@ from gateway.dialects.profile import Profile
 from gateway.dialects.profile_table import ROWS
 from gateway.snapshot import DeploymentPolicy
 
-DEFAULT = Profile("", "")
+DEFAULT = Profile("", "", rerank="/rerank")
 BY_NAME: Mapping[str, Profile] = {row.name: row for row in ROWS}
 _BY_HOST = {host: row for row in ROWS for host in row.hosts if not host.startswith(".")}
 _BY_END = tuple((host, row) for row in ROWS for host in row.hosts if host.startswith("."))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from gateway.dialects import azure, completions, embeddings, openai_chat
+from gateway.dialects import azure, completions, embeddings, moderations, openai_chat, rerank
 from gateway.dialects.anthropic import parse as messages
 from gateway.dialects.anthropic.formats import MessagesClient, MessagesProvider
 from gateway.dialects.anthropic.lane import CountLane, MessagesLane
@@ -21,6 +21,8 @@ from gateway.dialects.bedrock.prompt import prompt as converse_prompt
 from gateway.dialects.bedrock.provider import ConverseProvider
 from gateway.dialects.bedrock.writer import failed as converse_failed
 from gateway.dialects.chat.formats import ChatClient, ChatProvider
+from gateway.dialects.cohere import embeddings as cohere_embeddings
+from gateway.dialects.cohere.provider import CohereProvider
 from gateway.dialects.gemini import embeddings as gemini_embeddings
 from gateway.dialects.gemini import lane as gemini_lane
 from gateway.dialects.gemini import request as gemini
@@ -28,6 +30,8 @@ from gateway.dialects.gemini.formats import GeminiClient, GeminiProvider
 from gateway.dialects.lanes import Lane
 from gateway.dialects.members import Members
 from gateway.dialects.openai_lane import OpenAILane
+from gateway.dialects.profiles import profile_of
+from gateway.dialects.rerank import RerankLane
 from gateway.dialects.responses import parse as responses
 from gateway.dialects.responses.formats import ResponsesClient
 from gateway.dialects.responses.lane import ResponsesLane, serves_responses
@@ -86,6 +90,10 @@ SERVICES: dict[Kind, Service] = {
     ("openai", "embeddings"): Service(
         lambda members, _: embeddings.parse(members), embeddings.prompt, has_output=False
     ),
+    ("openai", "moderations"): Service(
+        lambda members, _: moderations.parse(members), moderations.prompt, has_output=False
+    ),
+    ("openai", "rerank"): Service(lambda members, _: rerank.parse(members), rerank.prompt, has_output=False),
     ("anthropic", "messages"): Service(
         lambda members, _: messages.parse(members),
         messages_prompt,
@@ -139,6 +147,8 @@ PROVIDERS: dict[str, ProviderDialect] = {
             ("openai", "responses"): ResponsesLane(),
             ("openai", "completions"): OpenAILane(completions, "/completions"),
             ("openai", "embeddings"): OpenAILane(embeddings, "/embeddings"),
+            ("openai", "moderations"): OpenAILane(moderations, "/moderations"),
+            ("openai", "rerank"): RerankLane(),
         },
         ChatProvider(),
     ),
@@ -148,6 +158,7 @@ PROVIDERS: dict[str, ProviderDialect] = {
             ("openai", "responses"): ResponsesLane(azure.path_of),
             ("openai", "completions"): OpenAILane(completions, "/completions", azure.path_of),
             ("openai", "embeddings"): OpenAILane(embeddings, "/embeddings", azure.path_of),
+            ("openai", "rerank"): RerankLane(azure.rerank_path),
         },
         ChatProvider(azure.path_of),
         auth="api-key",
@@ -165,6 +176,7 @@ PROVIDERS: dict[str, ProviderDialect] = {
         ConverseProvider(),
         auth="aws",
     ),
+    "cohere": ProviderDialect({("openai", "embeddings"): cohere_embeddings.EmbedLane()}, CohereProvider()),
 }
 
 
@@ -175,8 +187,14 @@ def service_of(endpoint: Endpoint) -> Service:
 
 def lane_of(endpoint: Endpoint, deployment: DeploymentPolicy) -> Lane | None:
     """Return the way of a call of this endpoint to this deployment; None: there is none."""
-    native = endpoint.kind != "responses" or serves_responses(deployment)
-    return _lane(endpoint.dialect, endpoint.kind, deployment.dialect, native)
+    return _lane(endpoint.dialect, endpoint.kind, deployment.dialect, _serves(endpoint.kind, deployment))
+
+
+def _serves(kind: str, deployment: DeploymentPolicy) -> bool:
+    """Say whether a deployment has what only some of its dialect have."""
+    if kind == "responses":
+        return serves_responses(deployment)
+    return kind != "rerank" or deployment.dialect != "openai" or bool(profile_of(deployment).rerank)
 
 
 @lru_cache(maxsize=256)

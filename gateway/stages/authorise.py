@@ -5,9 +5,10 @@ from dataclasses import replace
 from urllib.parse import quote
 
 from gateway.endpoints import ENDPOINTS, Endpoint
-from gateway.errors import GatewayError, ModelNotFoundError, PolicyError, UnavailableError
+from gateway.errors import GatewayError, ModelNotFoundError, PolicyError, RequestError, UnavailableError
 from gateway.routing.bounds import UNBOUND, Bounds
 from gateway.snapshot import DeploymentPolicy, ModelPolicy, Price, Snapshot
+from gateway.stages.keep import keeping
 from gateway.stages.route import places, ways
 from gateway.stops import check_model, stopped
 from gateway.types import Grant, ParsedRequest, Principal
@@ -25,15 +26,19 @@ def authorise(
 ) -> Grant:
     """Return the grant. Raises ModelNotFoundError (404), PolicyError (403), UnavailableError (503).
 
-    RequestError (400) for a call that goes on from what one of several places keeps.
+    RequestError (400) for a call that goes on from what one of several places keeps, and for one that names no model
+    where the key may call several.
     `bounds`: what the call says itself, and those of the model that it falls back from.
     """
-    model = find_model(request.model, principal, snapshot, now)
+    slug = request.model or _only_model(endpoint, principal, snapshot, now)
+    model = find_model(slug, principal, snapshot, now)
     if endpoint.capability not in model.capabilities:
         raise _not_here(endpoint, model)
     found = ways(model, endpoint, snapshot.stops)
     if not found:
         raise _no_lane(endpoint, model)
+    if request.kept is not None:
+        found = keeping(found, request.kept, model)
     price = price_at(model, now)
     if price is None:
         raise _unpriced(model)
@@ -95,6 +100,16 @@ def callable_models(principal: Principal, snapshot: Snapshot, now: float) -> lis
         and price_at(model, now) is not None
     ]
     return sorted(allowed, key=lambda model: model.slug)
+
+
+def _only_model(endpoint: Endpoint, principal: Principal, snapshot: Snapshot, now: float) -> str:
+    """Return the one model that a call without a name can mean. Raises RequestError that lists what it could be."""
+    found = [one for one in callable_models(principal, snapshot, now) if endpoint.capability in one.capabilities]
+    if len(found) != 1:
+        listed = ", ".join(model.slug for model in found[:MAX_LISTED])
+        choice = f"This key can call several here: {listed}. Name one." if found else "This key can call none here."
+        raise RequestError(f'The parameter "model" is missing. {choice}', param="model", link="/catalog/models")
+    return found[0].slug
 
 
 def may_use(principal: Principal, model_id: str, now: float) -> bool:

@@ -25,7 +25,7 @@ def is_told(usage: Usage | None) -> bool:
 
 async def count(call: Call, attempt: Attempt, runtime: Runtime) -> None:
     """Set what of an attempt's usage its provider did not say, where it served anything: counted, marked as estimated."""
-    if attempt.served and call.grant is not None:
+    if attempt.served and call.grant is not None and not _goes_on(call.grant, attempt):
         attempt.estimated = True
         try:
             attempt.usage = await _counted(call, call.grant, attempt, runtime)
@@ -39,9 +39,17 @@ def price(call: Call, attempt: Attempt) -> None:
     if grant is None or (attempt.usage is None and not attempt.served):
         attempt.usage = Usage()
         return
+    if _goes_on(grant, attempt) and not is_told(attempt.usage):
+        demand = attempt.reserved.demand
+        attempt.estimated, attempt.usage = True, Usage(demand.input_tokens, output_tokens=demand.output_tokens)
+        attempt.cost_nano_usd = demand.nano_usd
+        return
     if attempt.usage is None or not is_told(attempt.usage):
         attempt.estimated = True
         attempt.usage = _by_size(call, grant, attempt)
+    elif _lacks_tokens(attempt.usage, attempt.price):
+        attempt.estimated = True
+        attempt.usage = _at_most(attempt.usage, grant, attempt)
     attempt.cost_nano_usd = cost(attempt.usage, attempt.price)
 
 
@@ -112,8 +120,27 @@ def _by_size(call: Call, grant: Grant, attempt: Attempt) -> Usage:
     return _with_output(_told_of_prompt(attempt) or Usage(size), made, call, grant, attempt)
 
 
+def _goes_on(grant: Grant, attempt: Attempt) -> bool:
+    """Say whether a provider works on after its answer: the most is charged, and put right once it says what it used."""
+    kept = grant.request.kept
+    return attempt.served and (attempt.pending or (kept is not None and kept.background))
+
+
 def _provider_failed(call: Call, attempt: Attempt) -> bool:
     return isinstance(attempt.error or call.error, UpstreamError)
+
+
+def _lacks_tokens(usage: Usage, price: Price) -> bool:
+    """Say whether a provider told units alone, such as images, of a model whose price is for tokens."""
+    if not usage.units or usage.input_tokens or usage.output_tokens:
+        return False
+    return bool(price.input or price.output) or any(UNITS[name].part_of for name in price.units or () if name in UNITS)
+
+
+def _at_most(usage: Usage, grant: Grant, attempt: Attempt) -> Usage:
+    """Return what a provider told, with the most tokens that it may have used."""
+    demand, units = attempt.reserved.demand, {**(grant.request.unit_bounds or {}), **(usage.units or {})}
+    return replace(usage, input_tokens=demand.input_tokens, output_tokens=demand.output_tokens, units=units)
 
 
 def _told_of_prompt(attempt: Attempt) -> Usage | None:
@@ -128,14 +155,18 @@ def _with_output(given: Usage, made: int, call: Call, grant: Grant, attempt: Att
         units = {**(given.units or {}), **(told.units or {})} or None
         return replace(given, output_tokens=told.output_tokens, reasoning_tokens=told.reasoning_tokens, units=units)
     made = attempt.reserved.demand.output_tokens if _unseen(call, grant) else max(made, given.output_tokens)
-    return replace(given, output_tokens=made, reasoning_tokens=min(given.reasoning_tokens, made))
+    given = replace(given, output_tokens=made, reasoning_tokens=min(given.reasoning_tokens, made))
+    if grant.request.unit_bounds and not _provider_failed(call, attempt):  # nobody told, so all there may be
+        return replace(given, units={**(given.units or {}), **grant.request.unit_bounds})
+    return given
 
 
 def _unseen(call: Call, grant: Grant) -> bool:
     """Say whether the provider may have made, and will bill, output that never came here: then the cap is charged.
 
-    So it is when the client hangs up on an answer in one piece, or on a model that thinks before it writes. Otherwise
-    hanging up in time would be a way to spend past any budget.
+    So it is when the client hangs up on an answer in one piece, on a model that thinks before it writes, or on what is
+    not text. Otherwise hanging up in time would be a way to spend past any budget.
     """
-    hidden = not grant.request.streamed or "reasoning" in grant.model.capabilities
+    request = grant.request
+    hidden = not request.streamed or "reasoning" in grant.model.capabilities or bool(request.unit_bounds)
     return isinstance(call.error, ClientGoneError) and hidden

@@ -7,7 +7,7 @@ from collections import deque
 from pathlib import Path
 from typing import Self
 
-from tests.upstream import answers, anthropic, bedrock, gemini, http, responses
+from tests.upstream import answers, anthropic, bedrock, cohere, gemini, http, rerank, responses
 from tests.upstream.call import Call, GoneError
 from tests.upstream.ledger import Ledger, Received, Served
 from tests.upstream.plan import Plan, from_json, marked
@@ -138,11 +138,14 @@ class FakeUpstream:
             "/embeddings": answers.embeddings,
             "/responses": responses.responses,
             "/completions": responses.completions,
+            "/rerank": rerank.rerank,
+            "/moderations": rerank.moderations,
             "/messages": anthropic.messages,
             "/messages/count_tokens": anthropic.count_tokens,
             "/converse": bedrock.converse,
             "/converse-stream": bedrock.converse_stream,
             **gemini.MAKERS,
+            **cohere.MAKERS,
         }
         for suffix, make in maker.items():
             if path.endswith(suffix) and request.method == "POST":
