@@ -99,6 +99,7 @@ def test_what_is_wrong_is_said_in_words(
         ("anthropic", {}, "data", "/v1/models", ("x-api-key", SECRET)), ("gemini", {}, "models", "/v1/models", ("x-goog-api-key", SECRET)),
         ("azure", {}, "data", "/v1/openai/v1/models", ("api-key", SECRET)),
         ("azure", {"api_version": "2024-10-21"}, "data", "/v1/openai/models?api-version=2024-10-21", ("api-key", SECRET)),
+        ("cohere", {}, "models", "/v1/v1/models", ("authorization", f"Bearer {SECRET}")),
         ("bedrock", {"region": "eu-central-1"}, "modelSummaries", "/v1/foundation-models", ("authorization", f"Bearer {SECRET}")),
     ],
 )  # fmt: skip
@@ -106,7 +107,7 @@ def test_each_dialect_is_asked_in_its_own_way(
     dialect: str, options: dict[str, str], name: str, path: str, header: tuple[str, str], engine: Engine, provider: Provider
 ) -> None:  # fmt: skip
     Provider.objects.update(dialect=dialect, options=options, base_url=engine.address.removesuffix("/v1") + "/v1")
-    if dialect == "azure":
+    if dialect in ("azure", "cohere"):  # whose address has no version
         path = path.removeprefix("/v1")
         Provider.objects.update(base_url=engine.address.removesuffix("/v1"))
     engine.body = json.dumps({name: [{}, {}, {}]}).encode()

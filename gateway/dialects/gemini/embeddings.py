@@ -1,7 +1,5 @@
 """Gemini's embeddings: requests for one and for many, to providers that speak Gemini; and OpenAI's, in Gemini's words."""
 
-import struct
-from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +7,7 @@ import msgspec
 
 from gateway.dialects import parameters
 from gateway.dialects.canonical import cannot
+from gateway.dialects.embeddings import written
 from gateway.dialects.gemini.fields import folded, many, spelled
 from gateway.dialects.gemini.lane import path_of, resource
 from gateway.dialects.gemini.outgoing import WHO
@@ -130,33 +129,17 @@ class OpenAIEmbedLane(EmbedLane):
         return Outbound(path_of(deployment, self._method), msgspec.json.encode({"requests": each}))
 
     def whole(self, request: ParsedRequest, body: bytes) -> Whole | None:
-        """See `Lane.whole`. Where Google does not say what was used, nor does the answer: it is counted afterwards."""
+        """See `Lane.whole`."""
         answer = answered(body)
         if answer is None:
             return None
         if (failed := _failed(answer)) is not None:
             return failed
-        packed = parameters.value(request.members, "encoding_format") == "base64"
         vectors = [one.get("values") or [] for one in listed(answer.get("embeddings"))]
         usage = usage_of(answer.get("usageMetadata"))
-        made: dict[str, Any] = {
-            "object": "list",
-            "data": [
-                {"object": "embedding", "index": index, "embedding": _packed(vector) if packed else vector}
-                for index, vector in enumerate(vectors)
-            ],
-            "model": request.model,
-        }
-        if usage is not None:
-            made["usage"] = {"prompt_tokens": usage.input_tokens, "total_tokens": usage.input_tokens}
-        return Whole(msgspec.json.encode(made), usage)
+        return Whole(written(request, vectors, usage), usage)
 
 
 def _failed(answer: dict[str, Any]) -> Whole | None:
     error = answer.get("error")
     return Whole(b"", None, as_detail(error), status_of(error)) if error else None
-
-
-def _packed(vector: list[float]) -> str:
-    """Return a vector as OpenAI packs it: little-endian floats of 32 bits, in base64."""
-    return b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()

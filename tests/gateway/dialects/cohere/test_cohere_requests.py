@@ -1,0 +1,185 @@
+"""Requests in Cohere's words: of the shape that `V2Client.chat` and its types describe (cohere 7.3.1)."""
+
+import json
+from typing import Any
+
+import pytest
+
+from gateway.dialects import embeddings
+from gateway.dialects.canonical import (
+    Format,
+    Media,
+    Message,
+    Request,
+    Text,
+    Thinking,
+    Tool,
+    ToolCall,
+    ToolResult,
+)
+from gateway.dialects.cohere.embeddings import EmbedLane
+from gateway.dialects.cohere.outgoing import write_request
+from gateway.dialects.cohere.provider import CohereProvider
+from gateway.errors import RequestError
+from gateway.types import Usage
+from tests.factories import gateway as make
+from tests.gateway.dialects.speaking import parsed
+
+REASONING = "command-a-reasoning-08-2025"
+TOOL = Tool("add", "Adds.", {"type": "object", "properties": {"x": {"type": "integer"}}})
+PLACE = make.deployment("https://api.cohere.com", dialect="cohere", upstream_model="embed-v4.0")
+
+
+def asking(**changes: Any) -> Request:
+    return Request(**{"model": REASONING, "messages": [Message("user", [Text("Hi")])], **changes})
+
+
+def written(cap: int = 0, **changes: Any) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(write_request(asking(**changes), cap))
+    return found
+
+
+def test_a_request_is_written_whole() -> None:
+    turns = [
+        Message("user", [Text("Look"), Media("image", "image/png", data="aGk=", detail="low"), Media("document", text="Hi", name="Note")]),
+        Message("assistant", [Thinking("Hm", by="cohere"), Text("I add."), ToolCall("t1", "add", '{"x":1}')]),
+        Message("user", [ToolResult("t1", [Text("2")], failed=True), Text("Well?")]),
+    ]  # fmt: skip
+    body = written(
+        messages=turns, system=[Text("Be"), Text("brief.")], streamed=True, max_output_tokens=9, temperature=0.5, top_p=1.0,
+        top_k=3, stop=["x"], seed=0, frequency_penalty=0.5, presence_penalty=0, user="u",
+    )  # fmt: skip
+    assert body == {
+        "model": REASONING,
+        "stream": True,
+        "messages": [
+            {"role": "system", "content": "Be\n\nbrief."},
+            {
+                "role": "user",
+                "content": [
+                    {"type": "text", "text": "Look"},
+                    {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk=", "detail": "low"}},
+                ],
+            },
+            {
+                "role": "assistant",
+                "tool_calls": [{"id": "t1", "type": "function", "function": {"name": "add", "arguments": '{"x":1}'}}],
+                "tool_plan": "I add.",
+            },
+            {"role": "tool", "tool_call_id": "t1", "content": "Error: 2"},
+            {"role": "user", "content": "Well?"},
+        ],
+        "documents": [{"data": {"title": "Note", "text": "Hi"}}],
+        "max_tokens": 9, "temperature": 0.5, "p": 0.99, "k": 3, "stop_sequences": ["x"], "seed": 0,
+        "frequency_penalty": 0.5, "presence_penalty": 0,
+    }  # fmt: skip
+
+
+def test_documents_stand_in_their_turn_beside_tools_and_formats() -> None:
+    turn = [Message("user", [Text("Read"), Media("document", "text/plain", data="SGk=", name="Note")])]
+    for changes in ({"tools": [TOOL]}, {"format": Format()}):
+        body = written(messages=turn, **changes)
+        assert "documents" not in body
+        assert body["messages"][0]["content"] == "Read\n\nNote\n\nHi"
+    alone = written(messages=[Message("user", [Media("document", text="Hi")])])
+    assert alone["messages"] == [{"role": "user", "content": "Hi"}], "no turn is empty"
+
+
+def test_tools() -> None:
+    body = written(tools=[TOOL, Tool("now", strict=True)], tool_choice="required")
+    assert body["tools"][1] == {
+        "type": "function",
+        "function": {"name": "now", "parameters": {"type": "object", "properties": {}}},
+    }
+    assert body["tool_choice"] == "REQUIRED" and body["strict_tools"] is True
+    assert "tool_choice" not in written(tools=[TOOL], tool_choice="auto")
+    assert written(tools=[TOOL], tool_choice="none")["tool_choice"] == "NONE"
+    named = written(tools=[TOOL, Tool("now")], tool_choice="named", tool_name="now")
+    assert [tool["function"]["name"] for tool in named["tools"]] == ["now"] and named["tool_choice"] == "REQUIRED"
+
+
+def test_formats() -> None:
+    assert written(format=Format())["response_format"] == {"type": "json_object"}
+    shaped = written(format=Format({"type": "object"}, "answer", True))
+    assert shaped["response_format"] == {"type": "json_object", "json_schema": {"type": "object"}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "thinking"),
+    [
+        ({}, None),
+        ({"effort": "none"}, {"type": "disabled"}),
+        ({"thinking_tokens": 0, "effort": "high"}, {"type": "disabled"}),
+        ({"thinking_tokens": 2_000}, {"type": "enabled", "token_budget": 2_000}),
+        ({"effort": "low"}, {"type": "enabled", "token_budget": 4_096}),
+        ({"effort": "high", "max_output_tokens": 1_000}, {"type": "enabled", "token_budget": 750}),
+        ({"effort": "high", "model": "command-r-08-2024"}, None),
+        ({"effort": "high", "model": "command-a-03-2025"}, None),
+    ],
+)
+def test_thinking(changes: dict[str, Any], thinking: dict[str, Any] | None) -> None:
+    assert written(**changes).get("thinking") == thinking
+
+
+@pytest.mark.parametrize(
+    ("changes", "param"),
+    [
+        ({"choices": 2}, "n"),
+        ({"logprobs": True}, "logprobs"),
+        ({"presence_penalty": -1.0}, "presence_penalty"),
+        ({"tools": [TOOL], "parallel_tools": False}, "parallel_tool_calls"),
+        ({"tools": [TOOL], "tool_choice": "named", "tool_name": "none"}, "tool_choice"),
+        ({"messages": [Message("user", [Media("audio", "audio/wav", data="AAAA")])]}, "messages"),
+        ({"messages": [Message("user", [Media("document", "application/pdf", data="AAAA")])]}, "messages"),
+        ({"messages": [Message("assistant", [Text("Once")])]}, "messages"),
+    ],
+)
+def test_what_cohere_cannot_be_told(changes: dict[str, Any], param: str) -> None:
+    with pytest.raises(RequestError) as refused:
+        write_request(asking(**changes), 0)
+    assert refused.value.param == param
+
+
+def test_addresses() -> None:
+    for base in ("https://api.cohere.com", "https://api.cohere.com/v2"):
+        place = make.deployment(base, dialect="cohere")
+        assert base + CohereProvider().write(asking(), place, 7).path == "https://api.cohere.com/v2/chat"
+    assert json.loads(CohereProvider().write(asking(), PLACE, 7).body)["max_tokens"] == 7, (
+        "our cap, where there is none"
+    )
+
+
+def test_embeddings() -> None:
+    request = parsed(
+        embeddings.parse, {"model": "m", "input": ["a", "b"], "dimensions": 2, "encoding_format": "base64"}
+    )
+    outbound = EmbedLane().outbound(request, PLACE, 0, {})
+    assert (outbound.path, json.loads(outbound.body)) == (
+        "/v2/embed",
+        {
+            "model": "embed-v4.0", "texts": ["a", "b"], "input_type": "search_document", "embedding_types": ["float"],
+            "output_dimension": 2,
+        },
+    )  # fmt: skip
+    meta = {"api_version": {"version": "2"}, "billed_units": {"input_tokens": 2}}
+    answer = {"id": "x", "embeddings": {"float": [[1.0, 0.5], [0.0, -1.0]]}, "texts": ["a", "b"], "meta": meta}
+    whole = EmbedLane().whole(request, json.dumps(answer).encode())
+    assert whole is not None and whole.usage == Usage(2)
+    told = json.loads(whole.body)
+    assert [one["embedding"] for one in told["data"]] == ["AACAPwAAAD8=", "AAAAAAAAgL8="]
+    assert told["usage"] == {"prompt_tokens": 2, "total_tokens": 2} and told["model"] == "m"
+    failed = EmbedLane().whole(request, b'{"message": "too many texts"}')
+    assert failed is not None and failed.error == {"message": "too many texts"}
+
+
+def test_what_embeddings_are_for() -> None:
+    for changes, options, meant in (
+        ({}, {"input_type": "clustering"}, "clustering"),
+        ({"input_type": "search_query"}, {"input_type": "clustering"}, "search_query"),
+    ):
+        place = make.deployment("https://api.cohere.com", dialect="cohere", options=options)
+        request = parsed(embeddings.parse, {"model": "m", "input": "a", **changes})
+        assert json.loads(EmbedLane().outbound(request, place, 0, {}).body)["input_type"] == meant
+    for wrong in ({"input": [1, 2]}, {"truncate": "END"}):
+        with pytest.raises(RequestError):
+            EmbedLane().outbound(parsed(embeddings.parse, {"model": "m", "input": "a", **wrong}), PLACE, 0, {})
