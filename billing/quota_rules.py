@@ -89,11 +89,18 @@ def check_step_down(step_down_model_id: str, scope_kind: str, scope_id: str, mod
     if step_down_model_id == counted:
         raise QuotaError("Calls cannot go on with the model whose limit it is: choose a cheaper one.")
     dear = _price(counted, now) if counted else None
-    if dear is not None and (price.input > dear.input or price.output > dear.output or price.request > dear.request):
+    if dear is not None and _is_dearer(price, dear):
         raise QuotaError(f"{model.display_name} is dearer than the model whose limit it is: choose a cheaper one.")
 
 
 def _price(model_id: str, at: datetime) -> Price | None:
     price = Price.objects.filter(model_id=model_id).in_force(at).first()
-    usable = price is not None and (price.free or price.input or price.output or price.request)
+    usable = price is not None and (price.free or price.input or price.output or price.request or price.units)
     return price if usable else None
+
+
+def _is_dearer(price: Price, than: Price) -> bool:
+    """Say whether something costs more, and that plainly: the gateway looks closer, call by call."""
+    rates = [(price.input, than.input), (price.output, than.output), (price.request, than.request)]
+    rates += [(rate, than.units[name]) for name, rate in price.units.items() if name in than.units]
+    return any(mine > theirs for mine, theirs in rates)

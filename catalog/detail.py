@@ -8,36 +8,23 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from catalog.models import Model, Price
-from gateway.money import format_usd
+from catalog.rates import Group, PriceLine, groups_of, lines_of
 from portal.people.access import Viewer
 from portal.people.models import Team
 
 
 @dataclass(frozen=True, slots=True)
-class PriceLine:
-    """One rate, in words; `amount` in USD."""
-
-    words: str
-    amount: str
-    unit: str = "per 1M tokens"
-
-
-@dataclass(frozen=True, slots=True)
 class Prices:
-    """The price in force and the next one. Without `lines` and not `free`: not priced, so it cannot be called."""
+    """The price in force and the next one. Without `lines` and not `free`: not priced, so it cannot be called.
+
+    `groups`: rates that few prices have.
+    """
 
     lines: list[PriceLine]
+    groups: list[Group]
     free: bool
     source: str
     next: Price | None
-
-
-RATES = (
-    ("input", "Input"),
-    ("cached_input", "Input read from the provider's cache"),
-    ("cache_write", "Input written to the provider's cache"),
-    ("output", "Output"),
-)
 
 
 def price_lines(model: Model) -> Prices:
@@ -47,12 +34,9 @@ def price_lines(model: Model) -> Prices:
     begun = [row for row in rows if row.effective_from <= now]
     coming = next((row for row in rows if row.effective_from > now), None)
     if not begun:
-        return Prices([], False, "", coming)
+        return Prices([], [], False, "", coming)
     price = begun[-1]
-    lines = [PriceLine(words, _usd(getattr(price, name))) for name, words in RATES if getattr(price, name) is not None]
-    if price.request:
-        lines.append(PriceLine("Each call", _usd(price.request), "per call"))
-    return Prices([] if price.free else lines, price.free, price.source, coming)
+    return Prices([] if price.free else lines_of(price), groups_of(price), price.free, price.source, coming)
 
 
 def facts_of(viewer: Viewer, model: Model) -> dict[str, Any]:
@@ -64,7 +48,3 @@ def facts_of(viewer: Viewer, model: Model) -> dict[str, Any]:
     ]  # fmt: skip
     limits = import_string(settings.MODEL_FACTS["limits"])(scopes, viewer, model.pk)
     return {"health": import_string(settings.MODEL_FACTS["health"])(model.pk), "limits": limits}
-
-
-def _usd(nano: int) -> str:
-    return f"${format_usd(nano)}"

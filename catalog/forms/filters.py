@@ -3,7 +3,7 @@
 from typing import Any, cast
 
 from django import forms
-from django.db.models import BigIntegerField, F, OuterRef, QuerySet, Subquery, TextField
+from django.db.models import BigIntegerField, F, JSONField, OuterRef, QuerySet, Subquery, TextField
 from django.db.models.functions import Cast
 from django.utils import timezone
 
@@ -80,11 +80,12 @@ class ModelFilter(forms.Form):
 
 
 def priced(rows: Any) -> Any:
-    """Annotate models with the price in force: `input` and `output` (None: not priced)."""
+    """Annotate models with the price in force: `input`, `output` and `units` (None: not priced)."""
     now = Price.objects.filter(model=OuterRef("pk")).in_force(timezone.now())
     return rows.annotate(
         input=Subquery(now.values("input")[:1], output_field=BigIntegerField()),
         output=Subquery(now.values("output")[:1], output_field=BigIntegerField()),
+        units=Subquery(now.values("units")[:1], output_field=JSONField()),
     )
 
 

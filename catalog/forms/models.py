@@ -1,4 +1,4 @@
-"""Forms about models, where they are served, what they cost and who may use them."""
+"""Forms about models, where they are served and who may use them."""
 
 from datetime import date
 from typing import Any
@@ -12,7 +12,6 @@ from catalog.actions.models import MAX_TOKENS
 from catalog.forms.filters import CAPABILITY_WORDS
 from catalog.models import Deployment, Model, Provider
 from catalog.models.models import CAPABILITIES, DATA_CLASSES
-from gateway.money import parse_usd
 from portal.people.models import Team
 
 FIELDS = (
@@ -135,62 +134,6 @@ def first_rows(model: Model | None) -> list[dict[str, Any]]:
     """Return the rows that a model has now, in order, as first values of the form."""
     rows = Deployment.objects.filter(model=model).select_related("provider").order_by("position", "pk")
     return [{name: getattr(row, name) for name in Place._fields} for row in rows] if model else []
-
-
-class UsdField(forms.CharField):
-    """An amount in USD as nano-USD; empty is None."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_length=30, widget=forms.TextInput(attrs={"inputmode": "decimal"}), **kwargs)
-
-    def clean(self, value: Any) -> int | None:
-        text = super().clean(value)
-        if not text:
-            return None
-        try:
-            return parse_usd(text)
-        except ValueError as mistake:
-            raise ValidationError(str(mistake)) from None
-
-
-class PriceForm(forms.Form):
-    """A new price in USD per 1M tokens, from now on or from a later moment."""
-
-    input = UsdField(required=False, label="Input")
-    output = UsdField(required=False, label="Output")
-    cached_input = UsdField(
-        required=False, label="Input from the provider's cache", help_text="Leave empty to charge it like other input."
-    )
-    cache_write = UsdField(
-        required=False,
-        label="Input written to the provider's cache",
-        help_text="Leave empty to charge it like other input.",
-    )
-    request = UsdField(required=False, label="Each call", help_text="In USD, on top of the tokens.")
-    free = forms.BooleanField(required=False, label="It is free", help_text="Then leave every amount empty.")
-    effective_from = forms.DateTimeField(
-        required=False, label="Begins (UTC)", help_text="Leave empty to begin now.",
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
-    )  # fmt: skip
-    source = forms.CharField(
-        required=False, max_length=200, label="Where the price is from", help_text="Such as a contract or a page."
-    )
-    deployment = forms.ModelChoiceField(
-        Deployment.objects.none(), required=False, label="Where it costs that", empty_label="Everywhere",
-        help_text="A price of one deployment goes before that of the model.",
-    )  # fmt: skip
-
-    def __init__(self, *args: Any, model: Model, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        choices: Any = self.fields["deployment"]
-        choices.queryset = Deployment.objects.filter(model=model).select_related("provider").order_by("position", "pk")
-
-    def wanted(self) -> dict[str, Any]:
-        """Return what `set_price` takes."""
-        found: dict[str, Any] = dict(self.cleaned_data)
-        for name in ("input", "output", "request"):
-            found[name] = found[name] or 0
-        return found
 
 
 class TeamAccessForm(forms.Form):

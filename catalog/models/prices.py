@@ -20,6 +20,9 @@ class Price(models.Model):
 
     Rows are never edited: a new price is a new row with a later `effective_from`. `deployment_id`: where it costs that,
     if not everywhere. It is no foreign key, since what was spent keeps its price when a deployment is taken off.
+    `units`: rates of `gateway.units.UNITS` by name, in nano-USD per 1,000,000 of each. `long`: {} or what the whole of a
+    call costs whose prompt has more than `above` tokens: `input`, `output`, and `cached_input`, `cache_write`, `units`
+    where they are said (units that are not cost the same).
     """
 
     id = OpaqueIdField(prefix="price")
@@ -31,6 +34,8 @@ class Price(models.Model):
     cache_write = models.BigIntegerField(null=True, blank=True)
     output = models.BigIntegerField()
     request = models.BigIntegerField(default=0)
+    units = models.JSONField(default=dict, blank=True)
+    long = models.JSONField(default=dict, blank=True)
     free = models.BooleanField(default=False)
     source = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -45,8 +50,9 @@ class Price(models.Model):
                 condition=models.Q(input__gte=0, output__gte=0, request__gte=0), name="price_not_negative"
             ),
             models.CheckConstraint(
-                condition=models.Q(free=True, input=0, output=0, request=0)
-                | models.Q(free=False) & (models.Q(input__gt=0) | models.Q(output__gt=0) | models.Q(request__gt=0)),
+                condition=models.Q(free=True, input=0, output=0, request=0, units={}, long={})
+                | models.Q(free=False)
+                & (models.Q(input__gt=0) | models.Q(output__gt=0) | models.Q(request__gt=0) | ~models.Q(units={})),
                 name="price_zero_only_when_free",
             ),
         ]

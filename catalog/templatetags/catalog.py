@@ -3,6 +3,7 @@
 from django import template
 
 from catalog.forms.filters import CAPABILITY_WORDS
+from catalog.rates import unit_lines
 from gateway.money import format_usd
 
 register = template.Library()
@@ -18,6 +19,12 @@ def ability(name: str) -> str:
 def abilities(names: list[str]) -> str:
     """The words for several capabilities, as one text."""
     return ", ".join(ability(name) for name in names).capitalize().replace("json", "JSON")
+
+
+@register.filter
+def unit_rates(rates: dict[str, int]) -> str:
+    """The rates of what is billed in other than text tokens, as one text: `$0.04 per image`."""
+    return ", ".join(f"{line.amount} {line.unit}" for line in unit_lines(rates))
 
 
 @register.filter

@@ -9,9 +9,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from catalog.actions.prices import set_price
-from catalog.forms.models import PriceForm
 from catalog.forms.posting import posted, show_refusal
+from catalog.forms.prices import PriceForm
 from catalog.models import Deployment, Model, Price
+from catalog.rates import others_of
 from portal.people.access import requires
 from portal.people.audit import actor_of
 
@@ -26,8 +27,10 @@ def price_list(request: HttpRequest, model_id: str) -> HttpResponse:
     places = {place.pk: str(place) for place in Deployment.objects.filter(model=model).select_related("provider")}
     prices = Price.objects.filter(model=model)
     in_force = {at: price.pk for at in ("", *places) if (price := prices.in_force(now, at).first())}
-    rows = [(one, places.get(one.deployment_id, "a former deployment") if one.deployment_id else "") for one in page]
+    named = [(one, places.get(one.deployment_id, "a former deployment") if one.deployment_id else "") for one in page]
+    rows = [(one, where, others_of(one)) for one, where in named]
     context = {"model": model, "page": page, "rows": rows, "in_force": in_force, "now": now}
+    context["any_others"] = any(others for _, _, others in rows)
     return render(request, "catalog/price_list.html", context | {"current": set(in_force.values())})
 
 

@@ -15,7 +15,8 @@ from billing.models import Quota, QuotaExtra
 from catalog.actions.credentials import CredentialMissing, read_credential
 from catalog.actions.deployments import TIMEOUTS
 from catalog.models import Alias as AliasRow
-from catalog.models import Deployment, Model, ModelGrant, Price, Provider, Route, TeamModel
+from catalog.models import Deployment, Model, ModelGrant, Provider, Route, TeamModel
+from catalog.rates import policy_of as price_policy
 from catalog.routes import Names, policy_of, read_route
 from gateway import snapshot as policy
 from gateway.routing.policy import DATA_CLASSES, DEFAULT_ROUTE, Alias, RoutePolicy
@@ -175,7 +176,7 @@ def _models(rows: "QuerySet[Model]") -> list[policy.ModelPolicy]:
 def _model(row: Model, shared: _Shared) -> policy.ModelPolicy:
     prices: dict[str, list[policy.Price]] = defaultdict(list)  # by deployment; "": of the model
     for price in sorted(row.prices.all(), key=lambda price: price.effective_from):
-        prices[price.deployment_id].append(_price(price))
+        prices[price.deployment_id].append(price_policy(price))
     deployments = [_deployment(deployment, shared.secrets, prices) for deployment in row.deployments.all()]
     retires = datetime.combine(row.retires_on, time(), UTC) if row.retires_on else None
     return policy.ModelPolicy(
@@ -195,13 +196,6 @@ def _route(row: Model, shared: _Shared) -> RoutePolicy:
     since = stored.canary_since.timestamp() if stored.canary_since else 0.0
     names = {f"{one.provider.slug}/{one.upstream_model}": one.pk for one in row.deployments.all()}
     return policy_of(read_route(stored.body), Names(names, shared.models, shared.teams), since)
-
-
-def _price(row: Price) -> policy.Price:
-    return policy.Price(
-        id=row.pk, effective_from=epoch(row.effective_from), input=row.input, output=row.output,
-        cached_input=row.cached_input, cache_write=row.cache_write, request=row.request, free=row.free,
-    )  # fmt: skip
 
 
 def _deployment(

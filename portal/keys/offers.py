@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from billing.models import Quota
+from catalog import rates
 from catalog.access import usable_by
 from catalog.models import Model, Price
-from gateway.money import format_usd
 from portal.keys.rules import in_words, window_words
 from portal.people.access import Viewer
 from portal.people.models import Team
@@ -50,13 +50,7 @@ def prices_of(model_ids: Iterable[str]) -> dict[str, Price]:
 
 def price_words(price: Price | None) -> str:
     """Say what a model costs: `$0.15 in, $0.60 out per 1M tokens`."""
-    if price is None:
-        return "no price yet, so it cannot be called"
-    if price.free:
-        return "free"
-    answers = f", ${format_usd(price.output)} out" if price.output else ""
-    words = f"${format_usd(price.input)} in{answers} per 1M tokens"
-    return f"{words}, ${format_usd(price.request)} per call" if price.request else words
+    return "no price yet, so it cannot be called" if price is None else rates.in_words(price)
 
 
 def limits_in_words(team: Team) -> list[str]:
