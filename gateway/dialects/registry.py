@@ -23,6 +23,7 @@ from gateway.dialects.bedrock.writer import failed as converse_failed
 from gateway.dialects.chat.formats import ChatClient, ChatProvider
 from gateway.dialects.cohere import embeddings as cohere_embeddings
 from gateway.dialects.cohere.provider import CohereProvider
+from gateway.dialects.cohere.rerank import CohereRerankLane
 from gateway.dialects.gemini import embeddings as gemini_embeddings
 from gateway.dialects.gemini import lane as gemini_lane
 from gateway.dialects.gemini import request as gemini
@@ -176,7 +177,10 @@ PROVIDERS: dict[str, ProviderDialect] = {
         ConverseProvider(),
         auth="aws",
     ),
-    "cohere": ProviderDialect({("openai", "embeddings"): cohere_embeddings.EmbedLane()}, CohereProvider()),
+    "cohere": ProviderDialect(
+        {("openai", "embeddings"): cohere_embeddings.EmbedLane(), ("openai", "rerank"): CohereRerankLane()},
+        CohereProvider(),
+    ),
 }
 
 

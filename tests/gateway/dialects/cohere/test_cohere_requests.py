@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.dialects import embeddings
+from gateway.dialects import embeddings, rerank
 from gateway.dialects.canonical import (
     Format,
     Media,
@@ -20,6 +20,7 @@ from gateway.dialects.canonical import (
 from gateway.dialects.cohere.embeddings import EmbedLane
 from gateway.dialects.cohere.outgoing import write_request
 from gateway.dialects.cohere.provider import CohereProvider
+from gateway.dialects.cohere.rerank import CohereRerankLane
 from gateway.errors import RequestError
 from gateway.types import Usage
 from tests.factories import gateway as make
@@ -183,3 +184,36 @@ def test_what_embeddings_are_for() -> None:
     for wrong in ({"input": [1, 2]}, {"truncate": "END"}):
         with pytest.raises(RequestError):
             EmbedLane().outbound(parsed(embeddings.parse, {"model": "m", "input": "a", **wrong}), PLACE, 0, {})
+
+
+RANKED = {
+    "id": "x", "results": [{"index": 1, "relevance_score": 0.9}, {"index": 0, "relevance_score": 0.1}],
+    "meta": {"api_version": {"version": "2"}, "billed_units": {"search_units": 1}},
+}  # fmt: skip
+
+
+def test_a_rerank_of_texts_passes_as_it_is() -> None:
+    body = {"model": "m", "query": "q", "documents": ["a", "b"], "top_n": 2, "max_tokens_per_doc": 9}
+    outbound = CohereRerankLane().outbound(parsed(rerank.parse, body), PLACE, 0, {})
+    assert (outbound.path, outbound.body) == ("/v2/rerank", json.dumps(body | {"model": "embed-v4.0"}).encode())
+    whole = CohereRerankLane().whole(parsed(rerank.parse, body), json.dumps(RANKED).encode())
+    assert whole is not None and whole.usage == Usage(units={"searches": 1}) and json.loads(whole.body) == RANKED
+
+
+def test_a_rerank_of_v1_is_written_as_v2() -> None:
+    documents = [{"title": "A", "text": "a", "n": 1}, "b"]
+    body = {
+        "model": "m",
+        "query": "q",
+        "documents": documents,
+        "rank_fields": ["text", "title"],
+        "return_documents": True,
+    }
+    request = parsed(rerank.parse, body | {"top_k": 2})
+    sent = json.loads(CohereRerankLane().outbound(request, PLACE, 0, {}).body)
+    assert sent == {"model": "embed-v4.0", "query": "q", "documents": ["text: a\ntitle: A", "b"], "top_n": 2}
+    whole = CohereRerankLane().whole(request, json.dumps(RANKED).encode())
+    assert whole is not None
+    assert [one["document"] for one in json.loads(whole.body)["results"]] == [{"text": "b"}, documents[0]]
+    with pytest.raises(RequestError, match="truncation"):
+        CohereRerankLane().outbound(parsed(rerank.parse, body | {"truncation": False}), PLACE, 0, {})
