@@ -32,6 +32,7 @@ class Usage(msgspec.Struct, frozen=True):
     `output_tokens`: everything generated, over all choices, `reasoning_tokens` included.
     `reasoning_tokens`: the part of the output that was thought and not shown.
     `units`: how much of `gateway.units.UNITS` was used, by name, where there is any.
+    `estimated`: what of this nobody told and the gateway reckoned itself: "tokens", or names of units.
     """
 
     input_tokens: int = 0
@@ -40,6 +41,7 @@ class Usage(msgspec.Struct, frozen=True):
     output_tokens: int = 0
     reasoning_tokens: int = 0
     units: Mapping[str, int] | None = None
+    estimated: tuple[str, ...] = ()
 
 
 class Principal(msgspec.Struct, frozen=True):

@@ -78,7 +78,7 @@ def demand_of(grant: Grant, has_output: bool, cap: int) -> Demand:
     """
     request, context = grant.request, grant.model.context_tokens or UNKNOWN_CONTEXT
     prompt = billed = request.prompt_bound
-    output = 0
+    output = request.extra_output_bound
     if has_output:
         prompt = context if request.window_bound else min(prompt, context)
         billed = max(prompt, min(billed, WIDEST_CONTEXT)) if request.window_bound else prompt

@@ -50,7 +50,14 @@ def price(call: Call, attempt: Attempt) -> None:
     elif _lacks_tokens(attempt.usage, attempt.price):
         attempt.estimated = True
         attempt.usage = _at_most(attempt.usage, grant, attempt)
+    attempt.estimated = attempt.estimated or _rests_on_estimate(attempt.usage, attempt.price)
     attempt.cost_nano_usd = cost(attempt.usage, attempt.price)
+
+
+def _rests_on_estimate(usage: Usage, price: Price) -> bool:
+    """Say whether anything that costs something was reckoned by the gateway itself."""
+    priced = price.units or {}
+    return any(price.input or price.output if name == "tokens" else name in priced for name in usage.estimated)
 
 
 def cost(usage: Usage, price: Price) -> int:

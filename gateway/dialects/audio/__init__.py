@@ -1,0 +1,1 @@
+"""OpenAI's formats for sound: speech made of texts, and texts made of speech."""
