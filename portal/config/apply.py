@@ -177,6 +177,7 @@ class _Applying:
             "input": price.get("input", 0), "output": price.get("output", 0),
             "cached_input": price.get("cached_input"), "cache_write": price.get("cache_write"),
             "request": price.get("request", 0), "free": price.get("free", False),
+            "units": price.get("units", {}), "long": price.get("long", {}),
         }  # fmt: skip
         moment = price.get("effective_from")
         if moment is None:

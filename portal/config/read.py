@@ -17,8 +17,9 @@ from gateway.credentials.ways import WAYS
 from portal.config import routing
 from portal.config.document import BadConfig, parse
 from portal.config.nodes import Node
+from portal.config.prices import read_prices
 from portal.config.quotas import read_quotas
-from portal.config.wanted import CredentialSource, Wanted, WantedPrice
+from portal.config.wanted import CredentialSource, Wanted
 from portal.people.models import GlobalRole, Team
 
 Readers = dict[str, Callable[[Node], Any]]
@@ -160,37 +161,6 @@ def _sealed(node: Node) -> bool:
     return True
 
 
-def _prices(node: Node) -> list[WantedPrice]:
-    """Read one price, or a list of prices that each say from when."""
-    if isinstance(node.value, dict):
-        return [_price(node)]
-    prices = [_price(item) for item in node.items()]
-    seen: set[Any] = set()
-    for item, price in zip(node.items() if isinstance(node.value, list) else [], prices, strict=False):
-        moment = price.get("effective_from")
-        if moment is None:
-            item.wrong("in a list, each price says its effective_from")
-        elif moment in seen:
-            item.wrong("two prices begin at the same time")
-        seen.add(moment)
-    return prices
-
-
-def _price(node: Node) -> WantedPrice:
-    price = _fields(node, PRICE)
-    rates = any(price.get(name) for name in ("input", "cached_input", "cache_write", "output", "request"))
-    if price.get("free"):
-        if rates:
-            node.wrong("a free model has no rates: leave them out, or do not call it free")
-    elif isinstance(node.value, dict):
-        missing = [name for name in ("input", "output") if name not in price and "request" not in price]
-        if missing:
-            node.wrong(f'{" and ".join(missing)} missing (USD per 1M tokens, such as "0.15"); or say free: true')
-        elif not (price.get("input") or price.get("output") or price.get("request")):
-            node.wrong("all rates are 0; say free: true if that is meant")
-    return cast(WantedPrice, price)
-
-
 def _deployments(node: Node) -> Any:
     found: list[dict[str, Any]] = []
     for item in node.items():
@@ -221,16 +191,6 @@ PROVIDER: Readers = {
     "credential": _credential,
     "state": _choice(("present", "absent")),
 }
-PRICE: Readers = {
-    "effective_from": Node.moment,
-    "input": Node.usd,
-    "cached_input": Node.usd,
-    "cache_write": Node.usd,
-    "output": Node.usd,
-    "request": Node.usd,
-    "free": Node.flag,
-    "source": _text(),
-}
 DEPLOYMENT: Readers = {
     "provider": _text(64, empty=False),
     "model": _text(empty=False),
@@ -239,7 +199,7 @@ DEPLOYMENT: Readers = {
     "region": _text(64),
     "data_classes": _each(_choice(DATA_CLASSES)),
     "timeouts": routing.timeouts,
-    "price": _prices,
+    "price": read_prices,
 }
 MODEL: Readers = {
     "name": _text(empty=False),
@@ -253,7 +213,7 @@ MODEL: Readers = {
     "retires_on": lambda node: None if node.value is None else node.day(),
     "owner": _text(),
     "data_classes": _each(_choice(DATA_CLASSES)),
-    "price": _prices,
+    "price": read_prices,
     "deployments": _deployments,
     "route": routing.route,
     "quotas": lambda node: read_quotas(node, "model"),

@@ -9,14 +9,13 @@ from django.utils import timezone
 
 from billing.models import Quota
 from catalog.models import Alias, Credential, Deployment, Model, Price, Provider, Route, TeamModel
-from gateway.money import format_usd
 from portal.config import routing
+from portal.config.prices import rates_of
 from portal.config.quotas import model_slugs, quota_tree
 from portal.config.wanted import Wanted
 from portal.people.models import GlobalRole, Membership, Team, User
 
 Tree = dict[str, Any]
-RATES = ("input", "cached_input", "cache_write", "output", "request")
 
 
 def state(wanted: Wanted | None = None) -> Tree:
@@ -123,16 +122,6 @@ def _prices(rows: list[Price]) -> Tree:
         "price": rates_of(begun[-1]) if begun else None,
         "prices": {row.effective_from.isoformat(): rates_of(row) for row in rows},
     }
-
-
-def rates_of(row: Price) -> Tree:
-    """Return a price as a file says it: USD per 1M tokens as text, zero and absent rates left out where they may be."""
-    tree: Tree = {"free": True} if row.free else {}
-    for name in RATES:
-        rate = getattr(row, name)
-        if rate is not None and not row.free and (rate or name != "request"):
-            tree[name] = format_usd(rate)
-    return tree | ({"source": row.source} if row.source else {})
 
 
 def _people(emails: Collection[str] | None) -> Tree:

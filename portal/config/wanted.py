@@ -30,7 +30,10 @@ class WantedProvider(TypedDict, total=False):
 
 
 class WantedPrice(TypedDict, total=False):
-    """Rates in nano-USD per 1M tokens; `effective_from` absent means from now on, unless it is so already."""
+    """Rates in nano-USD per 1M tokens; `effective_from` absent means from now on, unless it is so already.
+
+    `units` and `long` as in `catalog.models.Price`.
+    """
 
     effective_from: datetime
     input: int
@@ -38,6 +41,8 @@ class WantedPrice(TypedDict, total=False):
     cache_write: int
     output: int
     request: int
+    units: dict[str, int]
+    long: dict[str, Any]
     free: bool
     source: str
 

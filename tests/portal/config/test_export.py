@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from billing.models import Quota
 from catalog.actions.credentials import set_credential
 from catalog.models import Alias, Deployment, Model, Price, Provider, TeamModel
+from gateway.money import format_usd
 from portal.config.apply import apply
 from portal.config.export import export
+from portal.config.prices import UNIT_NAMES
 from portal.people.models import GlobalRole, Membership, Team, User
 from tests.factories.people import SYSTEM
 from tests.portal.config.example import CONFIG, EXAMPLE, file
@@ -91,10 +93,22 @@ FIXED = {
     FALLBACK: {"context_tokens": 5, "price": {"free": True}},
     DEAR: {"context_tokens": 5, "price": {"input": "9", "output": "9"}},
 }
-PRICE = st.just({"free": True}) | st.fixed_dictionaries(
-    {"input": USD, "output": USD},
-    optional={"cached_input": USD, "cache_write": USD, "request": USD, "source": NAMES | TRICKY},
+UNIT_USD = st.integers(1, 10**12).map(format_usd)
+UNITS = st.dictionaries(st.sampled_from([*UNIT_NAMES]), UNIT_USD, min_size=1)
+LONG = st.fixed_dictionaries(
+    {"above": st.integers(1, 1000), "input": USD, "output": USD},
+    optional={"cached_input": USD, "cache_write": USD, "units": UNITS},
 )
+PRICE = (
+    st.just({"free": True})
+    | st.fixed_dictionaries({"units": UNITS})
+    | st.fixed_dictionaries(
+        {"input": USD, "output": USD},
+        optional={
+            "cached_input": USD, "cache_write": USD, "request": USD, "units": UNITS, "long": LONG, "source": NAMES | TRICKY,
+        },
+    )
+)  # fmt: skip
 QUOTAS = st.lists(
     st.fixed_dictionaries(
         {"metric": st.just("usd"), "window": st.sampled_from(["month", "day", "quarter", "hour"]), "limit": USD},

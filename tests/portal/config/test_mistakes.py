@@ -151,6 +151,10 @@ ONE_MISTAKE = [
             ("[{input: 1, output: 1}]", "[0]: in a list, each price says its effective_from"),
             ("{input: 1, output: 1, effective_from: tomorrow}", ".effective_from: this must be a time"),
             ("5", ": this must be a list"),
+            ('{input: 1, output: 1, units: {seconds: "1"}}', ".units.seconds: unknown field"),
+            ("{units: {images: 0}}", ": all rates are 0"),
+            ('{input: "1", output: "1", long: {above: 9, input: "2"}}', ".long: output missing"),
+            ('{free: true, units: {images: "1"}}', ": a free model has no rates"),
         )
     ),
     # credentials
