@@ -11,7 +11,8 @@ Dialect = Literal["openai", "anthropic", "gemini", "bedrock"]
 Kind = Literal[
     "chat", "embeddings", "models", "model", "key", "messages",
     "generate", "stream", "stream_array", "count_tokens", "embed", "batch_embed",
-    "converse", "converse_stream", "responses", "completions", "moderations", "rerank", "kept",
+    "converse", "converse_stream", "responses", "completions", "moderations", "rerank", "images", "image_edits", "kept",
+    "realtime",
 ]  # fmt: skip
 
 
@@ -40,6 +41,9 @@ FILE = Endpoint("files.get", "GET", "/v1/files/{id}", "openai", "kept")
 FILE_DELETE = replace(FILE, name="files.delete", method="DELETE")
 FILE_CONTENT = Endpoint("files.content", "GET", "/v1/files/{id}/content", "openai", "kept")
 EMBEDDINGS = Endpoint("embeddings", "POST", "/v1/embeddings", "openai", "embeddings", "embeddings")
+IMAGES = Endpoint("images.generations", "POST", "/v1/images/generations", "openai", "images", "image")
+IMAGE_EDITS = Endpoint("images.edits", "POST", "/v1/images/edits", "openai", "image_edits", "image")
+REALTIME = Endpoint("realtime", "GET", "/v1/realtime", "openai", "realtime", "realtime")  # a WebSocket
 MODERATIONS = Endpoint("moderations", "POST", "/v1/moderations", "openai", "moderations", "moderation")
 RERANK = Endpoint("rerank", "POST", "/v1/rerank", "openai", "rerank", "rerank")
 RERANK_2 = replace(RERANK, path="/v2/rerank")  # as Cohere's clients call it
@@ -72,7 +76,7 @@ CONVERSE_STREAM = Endpoint(
 ENDPOINTS = (
     CHAT, RESPONSES, COMPLETIONS, EMBEDDINGS, MODELS, MODEL, KEY, MESSAGES, COUNT_MESSAGES,
     GENERATE, STREAM, COUNT, EMBED, BATCH_EMBED, GEMINI_MODELS, GEMINI_MODEL,
-    CONVERSE, CONVERSE_STREAM, MODERATIONS, RERANK, RERANK_2,
+    CONVERSE, CONVERSE_STREAM, REALTIME, MODERATIONS, RERANK, RERANK_2, IMAGES, IMAGE_EDITS,
     RESPONSE, RESPONSE_DELETE, RESPONSE_CANCEL, RESPONSE_INPUT,
     FILES, FILE_CREATE, FILE, FILE_DELETE, FILE_CONTENT,
 )  # fmt: skip
@@ -107,9 +111,6 @@ _OF_GOOGLE = (b"x-goog-api-key", b"x-goog-api-client")  # headers of Google's cl
 KNOWN = (
     "/v1/responses/compact",
     "/v1/responses/input_tokens",
-    "/v1/images/generations",
-    "/v1/images/edits",
-    "/v1/images/variations",
     "/v1/audio/speech",
     "/v1/audio/transcriptions",
     "/v1/audio/translations",
@@ -123,12 +124,17 @@ KNOWN = (
     "/v1/containers",
     "/v1/evals",
     "/v1/videos",
-    "/v1/realtime",
+    "/v1/realtime/",
     "/v1/messages/batches",
     "/v1/complete",
     "/v1beta/",
     "/model/",
 )
+# Routes that no provider has any more, and what to do instead.
+GONE = {
+    "/v1/images/variations": "DALL·E 2 alone had variations, and OpenAI retired it on May 12, 2026. Send the image to POST "
+    "/v1/images/edits, with words that say what shall vary.",
+}
 
 
 def handles(path: str) -> bool:
@@ -204,6 +210,14 @@ def _unknown(method: str, path: str) -> str:
         return (
             f"There is no {_shown(path)}: the base URL of your client ends in /v1 once too often. Served are: {served}."
         )
+    if path.startswith("/v1/realtime/"):
+        return (
+            f"{_shown(method)} {_shown(path)} is not served: WebRTC, SIP and client secrets lead past this gateway, which "
+            "could neither meter nor end what is said there. Connect by WebSocket to /v1/realtime?model=…; browsers send "
+            "the key as the subprotocol openai-insecure-api-key.KEY."
+        )
+    if path in GONE:
+        return f"There is no {_shown(method)} {path} any more: {GONE[path]}"
     if path.startswith(KNOWN) or _GEMINI.match(path):
         return f"{_shown(method)} {_shown(path)} is not served by this gateway yet. Served are: {served}."
     return f"There is no {_shown(method)} {_shown(path)}. Served are: {served}."

@@ -20,6 +20,7 @@ class Profile:
     `extras`: parameters that it documents, beyond those that all may get, and that change nothing about what is billed.
     `responses`: it serves the Responses API itself; others get such calls as chats.
     `rerank`: where it reranks, below its base URL; "": it is not known to. `rerank_top`: its name for how many it returns.
+    `image_pixels`: the largest image that it bills as one, where larger ones cost more; 0: all cost the same.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Profile:
     responses: bool = False
     rerank: str = ""
     rerank_top: str = "top_n"
+    image_pixels: int = 0
 
     def fitted(self, body: bytes) -> bytes:
         """Return a request's body as the provider takes it; values keep their bytes."""

@@ -85,6 +85,7 @@ ROWS = (
         "https://docs.together.ai/docs/inference/openai-compatibility",
         ("api.together.xyz", "api.together.ai"),
         rerank="/rerank",  # PyPI together 3.1.1, resources/rerank.py
+        image_pixels=1 << 20,  # https://www.together.ai/pricing: image models by the megapixel
     ),
     Profile(
         "fireworks",
@@ -127,6 +128,13 @@ ROWS = (
         "scaleway", "https://www.scaleway.com/en/docs/generative-apis/api-cli/using-chat-api", ("api.scaleway.ai",)
     ),
     Profile("baseten", "https://docs.baseten.co/reference/inference-api/chat-completions", ("inference.baseten.co",)),
+    # Images cost by width, height and steps, relative to 1024x1024: https://deepinfra.com/pricing.
+    Profile(
+        "deepinfra",
+        "https://deepinfra.com/docs/openai_api",
+        ("api.deepinfra.com",),
+        image_pixels=1 << 20,
+    ),
     Profile("nvidia", "https://build.nvidia.com/llms.txt", ("integrate.api.nvidia.com",)),
     Profile("ollama", "https://docs.ollama.com/api/openai-compatibility", ("ollama.com",)),
     # Jina and Voyage embed and rerank. Voyage says `top_k`, and lists what it ranked as `data`.

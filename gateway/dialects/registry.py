@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from gateway.dialects import azure, completions, embeddings, moderations, openai_chat, rerank
+from gateway.dialects import azure, completions, embeddings, moderations, openai_chat, realtime, rerank
 from gateway.dialects.anthropic import parse as messages
 from gateway.dialects.anthropic.formats import MessagesClient, MessagesProvider
 from gateway.dialects.anthropic.lane import CountLane, MessagesLane
@@ -28,9 +28,12 @@ from gateway.dialects.gemini import embeddings as gemini_embeddings
 from gateway.dialects.gemini import lane as gemini_lane
 from gateway.dialects.gemini import request as gemini
 from gateway.dialects.gemini.formats import GeminiClient, GeminiProvider
+from gateway.dialects.images import parse as images
+from gateway.dialects.images.lane import ImageLane
 from gateway.dialects.lanes import Lane
 from gateway.dialects.members import Members
 from gateway.dialects.openai_lane import OpenAILane
+from gateway.dialects.realtime import RealtimeLane
 from gateway.dialects.profiles import profile_of
 from gateway.dialects.rerank import RerankLane
 from gateway.dialects.responses import parse as responses
@@ -88,9 +91,12 @@ SERVICES: dict[Kind, Service] = {
         lambda members, _: responses.parse(members), responses_prompt, failed=responses_failed
     ),
     ("openai", "completions"): Service(lambda members, _: completions.parse(members), completions.prompt),
+    ("openai", "realtime"): Service(lambda _, query: realtime.parse(query), realtime.prompt),
     ("openai", "embeddings"): Service(
         lambda members, _: embeddings.parse(members), embeddings.prompt, has_output=False
     ),
+    ("openai", "images"): Service(lambda members, _: images.parse_make(members), images.prompt),
+    ("openai", "image_edits"): Service(lambda members, _: images.parse_edit(members), images.prompt, reads=images.read),
     ("openai", "moderations"): Service(
         lambda members, _: moderations.parse(members), moderations.prompt, has_output=False
     ),
@@ -147,9 +153,12 @@ PROVIDERS: dict[str, ProviderDialect] = {
             ("openai", "chat"): OpenAILane(openai_chat, "/chat/completions"),
             ("openai", "responses"): ResponsesLane(),
             ("openai", "completions"): OpenAILane(completions, "/completions"),
+            ("openai", "realtime"): RealtimeLane(),
             ("openai", "embeddings"): OpenAILane(embeddings, "/embeddings"),
             ("openai", "moderations"): OpenAILane(moderations, "/moderations"),
             ("openai", "rerank"): RerankLane(),
+            ("openai", "images"): ImageLane("/images/generations"),
+            ("openai", "image_edits"): ImageLane("/images/edits"),
         },
         ChatProvider(),
     ),
@@ -158,8 +167,11 @@ PROVIDERS: dict[str, ProviderDialect] = {
             ("openai", "chat"): OpenAILane(openai_chat, "/chat/completions", azure.path_of),
             ("openai", "responses"): ResponsesLane(azure.path_of),
             ("openai", "completions"): OpenAILane(completions, "/completions", azure.path_of),
+            ("openai", "realtime"): RealtimeLane(azure.realtime_path),
             ("openai", "embeddings"): OpenAILane(embeddings, "/embeddings", azure.path_of),
             ("openai", "rerank"): RerankLane(azure.rerank_path),
+            ("openai", "images"): ImageLane("/images/generations", azure.path_of),
+            ("openai", "image_edits"): ImageLane("/images/edits", azure.path_of),
         },
         ChatProvider(azure.path_of),
         auth="api-key",

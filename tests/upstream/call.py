@@ -38,7 +38,7 @@ class Call:
             self._writer.write(plan.raw)
             await self._writer.drain()
             return False
-        content = self._request.json()
+        content = self._request.content()
         answer: Answer = make(self._request.number, content, plan)
         self._served = self._note(answer, content)
         try:

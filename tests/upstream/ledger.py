@@ -4,6 +4,8 @@ import json
 import os
 import threading
 from dataclasses import asdict, dataclass, field
+from email.parser import BytesParser
+from email.policy import HTTP
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,23 @@ class Received:
     def json(self) -> Any:
         """Return the body parsed."""
         return json.loads(self.body)
+
+    def content(self) -> Any:
+        """Return the body as an object: JSON, or a form's fields, a file as (name, type, bytes), several as a list."""
+        kind = self.header("content-type") or ""
+        if not kind.startswith("multipart/"):
+            return self.json()
+        form = BytesParser(policy=HTTP).parsebytes(b"content-type: %b\r\n\r\n%b" % (kind.encode(), self.body))
+        found: dict[str, Any] = {}
+        for part in form.iter_parts():
+            name, file = str(part.get_param("name", header="content-disposition")), part.get_filename()
+            data: Any = part.get_payload(decode=True)
+            value = data.decode() if file is None else (file, part.get_content_type(), data)
+            if name.endswith("[]"):
+                found.setdefault(name, []).append(value)
+            else:
+                found[name] = value
+        return found
 
 
 @dataclass

@@ -7,7 +7,7 @@ from collections import deque
 from pathlib import Path
 from typing import Self
 
-from tests.upstream import answers, anthropic, bedrock, cohere, gemini, http, rerank, responses
+from tests.upstream import answers, anthropic, bedrock, cohere, gemini, http, images, rerank, responses
 from tests.upstream.call import Call, GoneError
 from tests.upstream.ledger import Ledger, Received, Served
 from tests.upstream.plan import Plan, from_json, marked
@@ -139,6 +139,8 @@ class FakeUpstream:
             "/responses": responses.responses,
             "/completions": responses.completions,
             "/rerank": rerank.rerank,
+            "/images/generations": images.generations,
+            "/images/edits": images.edits,
             "/moderations": rerank.moderations,
             "/messages": anthropic.messages,
             "/messages/count_tokens": anthropic.count_tokens,
