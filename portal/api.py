@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
-from portal.keys.api import docs, errors, keys, limits, models, requests
+from portal.keys.api import docs, errors, keys, limits, models, providers, requests, serving
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("schema", docs.Schema.as_view(), name="api-schema"),
@@ -18,6 +18,19 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/limits", limits.LimitList.as_view(), name="api-limits"),
     path("v1/limits/<slug:quota_id>", limits.LimitDetail.as_view(), name="api-limit"),
     path("v1/models", models.ModelList.as_view(), name="api-models"),
+    path("v1/models/<slug:model_id>/deployments", serving.ModelDeployments.as_view(), name="api-model-deployments"),
+    path("v1/models/<slug:model_id>/route", serving.ModelRoute.as_view(), name="api-model-route"),
+    path("v1/models/<slug:model_id>/prices", serving.ModelPrices.as_view(), name="api-model-prices"),
+    path("v1/aliases", serving.AliasList.as_view(), name="api-aliases"),
+    path("v1/aliases/<slug:alias_id>", serving.AliasDetail.as_view(), name="api-alias"),
+    path("v1/providers", providers.ProviderList.as_view(), name="api-providers"),
+    path("v1/providers/<slug:provider_id>", providers.ProviderDetail.as_view(), name="api-provider"),
+    path("v1/providers/<slug:provider_id>/credential", providers.CredentialDetail.as_view(), name="api-credential"),
+    path(
+        "v1/providers/<slug:provider_id>/credential/former",
+        providers.CredentialFormer.as_view(),
+        name="api-credential-former",
+    ),
     path("", include("billing.api.urls")),
     re_path(r"^(?P<rest>[\s\S]*)$", errors.unknown, name="api-unknown"),  # whatever it is, the answer is JSON
 ]

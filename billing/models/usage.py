@@ -53,7 +53,7 @@ class UsageEvent(models.Model):
     estimated = models.BooleanField()
     policy_version = models.BigIntegerField()
     price_id = models.CharField(max_length=40, blank=True)
-    asked_model_id = models.CharField(max_length=40, blank=True, default="")  # named by the client, where another answered
+    asked_model_id = models.CharField(max_length=40, blank=True, default="")  # where another model answered
 
     objects = UsageQuerySet.as_manager()
 

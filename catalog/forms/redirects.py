@@ -30,7 +30,7 @@ class StepForm(forms.Form):
     """One step; without a day it goes."""
 
     starts = forms.DateField(
-        label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}), help_text="Midnight UTC."
+        label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}), help_text="Midnight UTC; without a day the step goes."
     )
     percent = forms.FloatField(label="Share of the calls", required=False, min_value=0, max_value=100)
 
@@ -49,7 +49,7 @@ class RedirectForms:
 
     def __init__(self, data: Any, *, model: Model, redirect: RedirectBody | None) -> None:
         steps = [] if data is not None or redirect is None else redirect.steps
-        initial = [{"starts": step.starts, "percent": step.percent} for step in steps]
+        initial = [{"starts": step.starts, "percent": f"{step.percent:g}"} for step in steps]
         self.main = RedirectForm(data, model=model, redirect=redirect)
         self.steps = StepFormSet(data, prefix="step", initial=initial)
 

@@ -52,7 +52,14 @@ def read(error: Exception) -> tuple[int, dict[str, Any]] | None:
         return 400, body(
             "invalid", "The request was not understood.", "Some input is wrong.", "See `fields`.", listed(error.detail)
         )
-    if isinstance(error, QuotaError | ValidationError):
+    if isinstance(error, ValidationError) and hasattr(error, "error_dict"):
+        fields = error.message_dict
+        why = " ".join(sentence for sentences in fields.values() for sentence in sentences)
+        return 400, body("invalid", "The request was not understood.", why, "Change it and try again.", fields)
+    if isinstance(error, ValidationError):
+        why = " ".join(error.messages)
+        return 400, body("invalid", "The request was not understood.", why, "Change it and try again.")
+    if isinstance(error, QuotaError):
         return 400, body("invalid", "The request was not understood.", str(error), "Change it and try again.")
     if isinstance(error, exceptions.APIException):
         return error.status_code, body(

@@ -85,7 +85,7 @@ def test_who_cannot_use_the_successor_stays(first: Any, second: Any, more: Any) 
 def test_past_the_models_life_every_call_goes_on_or_is_told_why_not() -> None:
     gone = old(Redirect("mod_new", ((NOW - 10, 1.0),)), retires_at=NOW - 1)
     assert ask(gone, NEW).model is NEW
-    with pytest.raises(GatewayError, match='"old" is retired. Its calls go to "new", which cannot serve') as refused:
+    with pytest.raises(GatewayError, match=r'"old" is retired\. Its calls go to "new", which cannot serve') as refused:
         ask(gone, NEW, may="old")
     assert (refused.value.code, refused.value.status) == ("model_retired", 403)
     assert "kind=model&model=new" in (refused.value.link or "")

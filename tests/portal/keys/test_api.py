@@ -18,18 +18,26 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from billing.models import Quota
-from catalog.models import ModelGrant
+from catalog.models import Alias, Model, ModelGrant, Provider
 from gateway import keyformat
 from portal.keys.models import Key, KeyRequest
 from portal.people.models import Team, User
 from tests.factories.billing import QuotaFactory
-from tests.factories.catalog import ServedModelFactory
+from tests.factories.catalog import AliasFactory, ServedModelFactory
 from tests.factories.keys import KeyFactory, asked_for_model, in_days, member_of, minted, team_with
 from tests.factories.people import person_as
 from tests.portal.keys.pages import signed_in, text
 
 pytestmark = pytest.mark.django_db
 JSON = "application/json"
+TABLES = {
+    "key_id": Key,
+    "request_id": KeyRequest,
+    "quota_id": Quota,
+    "model_id": Model,
+    "alias_id": Alias,
+    "provider_id": Provider,
+}
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 
@@ -253,15 +261,16 @@ def description(team: Team) -> Any:
     person = person_as("platform_admin", team=team)
     minted(person, team)
     asked_for_model(member_of(team), team, ServedModelFactory(slug="wanted"))
+    AliasFactory()
     for window in Quota.Window.values:
         QuotaFactory(scope_id=team.pk, window=window)
     schema = schemathesis.openapi.from_wsgi("/api/schema?format=json", application_as(person))
-    return schema.include(path_regex="^/api/v1/(keys|requests|models|limits)")
+    return schema.include(path_regex="^/api/v1/(keys|requests|models|limits|providers|aliases)")
 
 
 def test_whatever_the_description_allows_is_answered_as_it_says(description: Any) -> None:
     operations = [found.ok() for found in description.get_all_operations()]
-    assert len(operations) == 19
+    assert len(operations) == 38
     for operation in operations:
         answer_as_described(operation)
 
@@ -270,9 +279,9 @@ def answer_as_described(operation: Any) -> None:
     @given(operation.as_strategy())
     @settings(max_examples=6, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     def send_any(case: Any) -> None:
-        for name, table in (("key_id", Key), ("request_id", KeyRequest), ("quota_id", Quota)):
+        for name, table in TABLES.items():
             if len(case.path_parameters.get(name, "")) % 2:
-                case.path_parameters[name] = table.objects.values_list("pk", flat=True)[0]
+                case.path_parameters[name] = table.objects.values_list("pk", flat=True).first() or "gone"
         case.call_and_validate(checks=CHECKS)
 
     send_any()
