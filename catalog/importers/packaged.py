@@ -1,5 +1,6 @@
 """The packaged facts: well-known providers, their models, and what those cost according to genai-prices."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -22,6 +23,15 @@ RATES = {
     "output": "output_mtok",
     "cached_input": "cache_read_mtok",
     "cache_write": "cache_write_mtok",
+}
+UNITS = {
+    "input_audio_tokens": "input_audio_mtok",
+    "cached_audio_tokens": "cache_audio_read_mtok",
+    "output_audio_tokens": "output_audio_mtok",
+    "input_image_tokens": "input_image_mtok",
+    "cached_image_tokens": "cache_image_read_mtok",
+    "output_image_tokens": "output_image_mtok",
+    "cache_write_1h_tokens": "cache_write_1h_mtok",
 }
 
 
@@ -68,13 +78,14 @@ class PackagedModel:
 
 @dataclass(frozen=True, slots=True)
 class PackagedPrice:
-    """Rates in nano-USD per 1M tokens. `until_tokens`: the prompt length above which they rise (0: they do not)."""
+    """Rates in nano-USD per 1M tokens; `units` and `long` as in `catalog.models.Price`."""
 
     input: int
     output: int
     cached_input: int | None
     cache_write: int | None
-    until_tokens: int
+    units: Mapping[str, int]
+    long: Mapping[str, Any]
     deprecated: bool
 
 
@@ -114,15 +125,34 @@ def price_of(model: PackagedModel, at: datetime) -> PackagedPrice | None:
     rates = {name: _nano(_amount(dearest, theirs)) for name, theirs in RATES.items()}
     if not rates["input"] and not rates["output"]:
         return None
-    starts = [value.tiers[0].start for value in _values(dearest) if isinstance(value, TieredPrices) and value.tiers]
     return PackagedPrice(
         input=rates["input"] or 0,
         output=rates["output"] or 0,
         cached_input=rates["cached_input"],
         cache_write=rates["cache_write"],
-        until_tokens=min(starts, default=0),
+        units=_rates(dearest, UNITS),
+        long=_long(dearest, model.context),
         deprecated=bool(listed.deprecated),
     )
+
+
+def _long(price: ModelPrice, context: int) -> dict[str, Any]:
+    """Return what a long prompt costs, where the model takes any: of several tiers the dearest, from the first one on."""
+    tiered = [value for value in _values(price) if isinstance(value, TieredPrices) and value.tiers]
+    above = min((value.tiers[0].start for value in tiered), default=context)
+    if above >= context:
+        return {}
+    rates = _rates(price, RATES, longest=True)
+    units = {
+        name: rate for name, rate in _rates(price, UNITS, longest=True).items() if rate != _rates(price, UNITS)[name]
+    }
+    return {"above": above, "input": 0, "output": 0} | rates | ({"units": units} if units else {})
+
+
+def _rates(price: ModelPrice, names: Mapping[str, str], *, longest: bool = False) -> dict[str, int]:
+    """Return the rates of `names` that the list has, in nano-USD; `longest`: those of the longest prompts."""
+    found = {name: _nano(_amount(price, theirs, longest=longest)) for name, theirs in names.items()}
+    return {name: rate for name, rate in found.items() if rate is not None}
 
 
 @cache
@@ -136,9 +166,11 @@ def _values(price: ModelPrice) -> list[Any]:
     return [getattr(price, theirs, None) for theirs in RATES.values()]
 
 
-def _amount(price: ModelPrice, name: str) -> Decimal | None:
+def _amount(price: ModelPrice, name: str, *, longest: bool = False) -> Decimal | None:
     value = getattr(price, name, None)
-    return value.base if isinstance(value, TieredPrices) else value
+    if not isinstance(value, TieredPrices):
+        return value
+    return max(tier.price for tier in value.tiers) if longest and value.tiers else value.base
 
 
 def _nano(amount: Decimal | None) -> int | None:

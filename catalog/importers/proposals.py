@@ -25,10 +25,10 @@ class Proposal:
     @property
     def sentence(self) -> str:
         """Return the proposal as a line for people."""
-        new = _words(self.price.input, self.price.output)
+        new = _words(self.price)
         if self.standing is None:
             return f"+ {self.model.slug}: {self.model.name}, {new}"
-        return f"~ {self.model.slug}: {_words(self.standing.input, self.standing.output)} → {new}"
+        return f"~ {self.model.slug}: {_words(self.standing)} → {new}"
 
 
 def proposals(at: datetime | None = None) -> list[Proposal]:
@@ -59,32 +59,28 @@ def take_over(proposed: Iterable[Proposal], *, actor: Actor) -> None:
     """Apply proposals: create the models, add the prices from now on."""
     for proposal in proposed:
         model, price = proposal.model, proposal.price
-        row = Model.objects.filter(slug=model.slug).first() or _create(model, price, actor)
+        row = Model.objects.filter(slug=model.slug).first() or _create(model, deprecated=price.deprecated, actor=actor)
         set_price(
             actor=actor, model=row, effective_from=None, input=price.input, output=price.output,
-            cached_input=price.cached_input, cache_write=price.cache_write, source=source(),
+            cached_input=price.cached_input, cache_write=price.cache_write, units=price.units, long=price.long,
+            source=source(),
         )  # fmt: skip
 
 
-def _create(model: PackagedModel, price: PackagedPrice, actor: Actor) -> Model:
-    """Above the length where prices rise the model is not offered, so that no call is priced too low."""
-    context = min(model.context, price.until_tokens or model.context)
-    note = (
-        f" Limited here to the prompt length up to which its price holds ({context:,} tokens)."
-        if context < model.context
-        else ""
-    )
+def _create(model: PackagedModel, *, deprecated: bool, actor: Actor) -> Model:
     return create_model(
-        actor=actor, slug=model.slug, display_name=model.name, vendor=model.vendor, description=model.about + note,
-        capabilities=list(model.can), context_tokens=context, max_output_tokens=min(model.output, context),
-        tier=model.tier, stage=Model.Stage.DEPRECATED if price.deprecated else Model.Stage.APPROVED,
-        data_classes=["public", "internal"],
+        actor=actor, slug=model.slug, display_name=model.name, vendor=model.vendor, description=model.about,
+        capabilities=list(model.can), context_tokens=model.context, max_output_tokens=model.output, tier=model.tier,
+        stage=Model.Stage.DEPRECATED if deprecated else Model.Stage.APPROVED, data_classes=["public", "internal"],
     )  # fmt: skip
 
 
-def _rates(price: Price | PackagedPrice) -> tuple[int | None, ...]:
-    return price.input, price.output, price.cached_input, price.cache_write
+def _rates(price: Price | PackagedPrice) -> tuple[object, ...]:
+    return price.input, price.output, price.cached_input, price.cache_write, price.units, price.long
 
 
-def _words(input_rate: int, output_rate: int) -> str:
-    return f"${format_usd(input_rate)} in, ${format_usd(output_rate)} out per 1M tokens"
+def _words(price: Price | PackagedPrice) -> str:
+    words = f"${format_usd(price.input)} in, ${format_usd(price.output)} out per 1M tokens"
+    long = f"; above {price.long['above']:,} prompt tokens more" if price.long else ""
+    others = f" (with {len(price.units)} other rates)" if price.units else ""
+    return words + long + others

@@ -53,12 +53,19 @@ def test_a_price_is_the_packages_own_to_the_last_digit() -> None:
         assert Decimal(ours.input) == Decimal(amount) * 10**9
 
 
-def test_where_prices_rise_with_length_the_model_ends_there(taken_over: list[Model]) -> None:
-    model = next(one for one in models() if one.slug == "gemini-2.5-pro")
-    price = price_of(model, NOW)
-    assert price is not None
-    assert 0 < price.until_tokens < model.context
-    assert Model.objects.get(slug="gemini-2.5-pro").context_tokens == price.until_tokens
+def test_where_prices_rise_with_length_the_model_keeps_its_window_and_has_both_prices(taken_over: list[Model]) -> None:
+    row = Model.objects.get(slug="gemini-2.5-pro")
+    assert row.context_tokens == 1_048_576
+    long = {"above": 200_000, "input": 2_500_000_000, "output": 15_000_000_000, "cached_input": 250_000_000}
+    assert row.prices.get().long == long
+    short = Price.objects.get(model__slug="claude-sonnet-4-5")  # its prices rise where its window ends
+    assert short.long == {}
+
+
+def test_rates_of_sound_and_of_caches_for_an_hour_come_along(taken_over: list[Model]) -> None:
+    claude, gemini = (Price.objects.get(model__slug=slug) for slug in ("claude-haiku-4-5", "gemini-2.5-flash"))
+    assert claude.units == {"cache_write_1h_tokens": 2_000_000_000}
+    assert gemini.units == {"input_audio_tokens": 1_000_000_000, "cached_audio_tokens": 100_000_000}
 
 
 def test_taking_over_twice_changes_nothing(taken_over: list[Model]) -> None:
