@@ -5,8 +5,6 @@ never counts beyond its capacity, and what comes after is capped by the other qu
 cheaper model, or a budget without step-down.
 """
 
-from operator import le
-
 from msgspec.structs import replace
 
 from gateway.errors import GatewayError, RequestError
@@ -19,6 +17,7 @@ from gateway.stages.fit import check_fit
 from gateway.stages.limit import demand_of, refusal, reserve, reserve_at_once
 from gateway.stages.translate import output_cap, service_of
 from gateway.types import Call, Grant, Reserved
+from gateway.units import UNITS
 
 MOST_STEPS = 4
 
@@ -73,7 +72,7 @@ async def _below(call: Call, grant: Grant, taken: Remaining, runtime: Runtime) -
         refused.message += f" It would go on with {model.slug}, but cannot: {error.message}"
         raise refused from error
     words = step_down_words(taken.quota, grant.principal, grant.request.model, model.slug)
-    return replace(lower, request=grant.request, stepped_down=words)
+    return replace(lower, request=grant.request, stepped_down=words, redirected=grant.redirected)
 
 
 def check_cap(grant: Grant) -> None:
@@ -92,14 +91,21 @@ def is_cheaper(price: Price, than: Price) -> bool:
 
     Bounds would not do: they hang on the models' caps and windows, and callers choose which of these counts.
     """
-    mine, theirs = _rates(price), _rates(than)
-    return mine != theirs and all(map(le, mine, theirs))
+    lengths = [0, *(one.long.above + 1 for one in (price, than) if one.long is not None)]  # where rates change
+    mine, theirs = ([_rates(one, length) for length in lengths] for one in (price, than))
+    pairs = [pair for at in zip(mine, theirs, strict=True) for pair in zip(*at, strict=True)]
+    return mine != theirs and all(ours <= other for ours, other in pairs)
 
 
-def _rates(price: Price) -> tuple[int, ...]:
-    cached = price.input if price.cached_input is None else price.cached_input
-    written = price.input if price.cache_write is None else price.cache_write
-    return price.input, price.output, cached, written, price.request
+def _rates(price: Price, length: int) -> tuple[int, ...]:
+    """Return what a call with a prompt of `length` tokens pays for each bucket and unit."""
+    rates = price if price.long is None or length <= price.long.above else price.long
+    cached = rates.input if rates.cached_input is None else rates.cached_input
+    written = rates.input if rates.cache_write is None else rates.cache_write
+    buckets = {"input": rates.input, "cached": cached, "cache_write": written, "output": rates.output, None: 0}
+    priced = (price.units if rates.units is None else rates.units) or {}
+    units = (priced.get(name, buckets[unit.part_of]) for name, unit in UNITS.items())
+    return *buckets.values(), price.request, *units
 
 
 def _demand(call: Call, grant: Grant) -> Demand:
