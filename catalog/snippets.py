@@ -1,5 +1,6 @@
 """How to call a model from each tool, rendered for this installation; only tools whose route the gateway serves."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
@@ -10,6 +11,7 @@ from catalog.models import Model
 from gateway.endpoints import CHAT, EMBEDDINGS, ENDPOINTS
 
 PLACEHOLDER = "YOUR_ATRIUM_KEY"
+CLAUDE_NAMES = ("claude", "anthropic")  # with which a name has to begin for Claude Code to list it
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,7 @@ class Tool:
     hint: str = ""
     routes: tuple[str, ...] = (CHAT.path, EMBEDDINGS.path)
     one_file: bool = False  # the same text whatever the route
+    needs: str = ""  # a capability without which it is of no use
 
 
 class Snippet(TypedDict):
@@ -35,9 +38,13 @@ TOOLS = (
     Tool("python", "Python", "Install it with: pip install openai"),
     Tool("javascript", "JavaScript", "Install it with: npm install openai"),
     Tool("environment", "Environment", "Most tools that speak OpenAI's API read these two variables.", one_file=True),
+    Tool("claude-code", "Claude Code", routes=(CHAT.path,), needs="tools"),
+    Tool("anthropic", "Anthropic SDK", "Install it with: pip install anthropic", (CHAT.path,)),
+    Tool("gemini", "Gemini SDK", "Install it with: pip install google-genai", (CHAT.path,)),
+    Tool("vercel", "Vercel AI SDK", "Install it with: npm install ai @ai-sdk/openai-compatible", (CHAT.path,)),
     Tool("langchain", "LangChain", "Install it with: pip install langchain-openai"),
     Tool("llamaindex", "LlamaIndex", "Install it with: pip install llama-index-llms-openai-like llama-index-embeddings-openai-like"),
-    Tool("codex", "Codex", "Goes into ~/.codex/config.toml; the key goes into the environment.", (CHAT.path,)),
+    Tool("codex", "Codex", "Goes into ~/.codex/config.toml; the key goes into the environment.", (CHAT.path,), needs="tools"),
     Tool("continue", "Continue", "Goes into ~/.continue/config.yaml.", (CHAT.path,)),
     Tool(
         "vscode", "VS Code",
@@ -48,25 +55,56 @@ TOOLS = (
 )  # fmt: skip
 
 
-def snippets_for(model: Model, key: str = PLACEHOLDER, *, gateway_url: str = "") -> list[Snippet]:
-    """Return a snippet for each tool that can call `model` here, with `key` filled in; empty where none can."""
+def snippets_for(
+    model: Model, key: str = PLACEHOLDER, *, gateway_url: str = "", aliases: Sequence[str] = ()
+) -> list[Snippet]:
+    """Return a snippet for each tool that can call `model` here, with `key` filled in; empty where none can.
+
+    `aliases`: other names of the model, for tools that do not list its own.
+    """
     route = _route(model)
     if route not in {endpoint.path for endpoint in ENDPOINTS}:
         return []
     kind = "embeddings" if route == EMBEDDINGS.path else "chat"
+    address, claude_name = gateway_url or settings.GATEWAY_URL, claude_name_of(model, aliases)
     values = {
         "model": model,
         "key": key,
-        "base_url": f"{gateway_url or settings.GATEWAY_URL}/v1",
+        "address": address,
+        "base_url": f"{address}/v1",
+        "claude_name": claude_name or model.slug,
+        "answer_tokens": min(model.max_output_tokens or 1024, 1024),
         "input_tokens": max(model.context_tokens - model.max_output_tokens, 1),
     }
     found: list[Snippet] = []
     for tool in TOOLS:
-        if route in tool.routes:
+        if route in tool.routes and (not tool.needs or tool.needs in model.capabilities):
             name = tool.key if tool.one_file else f"{tool.key}-{kind}"
             code = render_to_string(f"catalog/snippets/{name}.txt", values).strip("\n")
             found.append({"key": tool.key, "title": tool.title, "code": code, "hint": tool.hint})
+            if tool.key == "claude-code":
+                found[-1]["hint"] = _claude_hint(model, claude_name)
     return found
+
+
+def claude_name_of(model: Model, aliases: Sequence[str]) -> str:
+    """Return the name by which Claude Code lists the model; "" where it has none."""
+    return next((name for name in (model.slug, *sorted(aliases)) if name.startswith(CLAUDE_NAMES)), "")
+
+
+def suggested_alias(model: Model, aliases: Sequence[str]) -> str:
+    """Return an alias by which Claude Code would list the model; "" where that needs none, or makes no sense."""
+    of_use = "chat" in model.capabilities and "tools" in model.capabilities
+    return f"claude-{model.slug.rpartition('/')[2]}" if of_use and not claude_name_of(model, aliases) else ""
+
+
+def _claude_hint(model: Model, name: str) -> str:
+    if name:
+        return f"It is called by the name {name} here; with /model you can switch to others that begin so."
+    return (
+        f"It works by its id, but Claude Code lists only names that begin with claude or anthropic: ask the platform team "
+        f"for an alias such as {suggested_alias(model, ())}."
+    )
 
 
 def _route(model: Model) -> str:

@@ -32,7 +32,8 @@ def alias_list(request: HttpRequest) -> HttpResponse:
 @requires("catalog.manage")
 @require_http_methods(["GET", "POST"])
 def alias_add(request: HttpRequest) -> HttpResponse:
-    form = AliasForm(posted(request), new=True, initial={"model": request.GET.get("model", "")})
+    first = {"model": request.GET.get("model", ""), "slug": request.GET.get("name", "")}
+    form = AliasForm(posted(request), new=True, initial=first)
     if form.is_valid():
         try:
             alias = add_alias(actor=actor_of(request), **form.cleaned_data)

@@ -8,7 +8,7 @@ from catalog.access import access_of, access_to_all
 from catalog.detail import facts_of, price_lines
 from catalog.forms.filters import ModelFilter, priced
 from catalog.models import Model
-from catalog.snippets import snippets_for
+from catalog.snippets import snippets_for, suggested_alias
 from portal.people.access import current_viewer, requires
 
 PER_PAGE = 25
@@ -43,11 +43,14 @@ def model_compare(request: HttpRequest) -> HttpResponse:
 def model_detail(request: HttpRequest, slug: str) -> HttpResponse:
     viewer = current_viewer(request)
     model = get_object_or_404(Model, slug=slug)
+    aliases = list(model.aliases.values_list("slug", flat=True))
     context = {
         "model": model,
         "access": access_of(viewer, model),
         "prices": price_lines(model),
-        "snippets": snippets_for(model),
+        "snippets": snippets_for(model, aliases=aliases),
+        "aliases": aliases,
+        "suggested_alias": suggested_alias(model, aliases),
         "deployments": model.deployments.select_related("provider").filter(enabled=True, provider__enabled=True),
         "may_manage": viewer.allows("catalog.manage"),
         **facts_of(viewer, model),

@@ -8,7 +8,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from catalog.access import models_of_team
 from catalog.models import Model
-from catalog.snippets import snippets_for
+from catalog.snippets import PLACEHOLDER, Snippet, snippets_for
 from portal.keys.models import Key
 
 
@@ -23,7 +23,7 @@ def revealed(
         "secret": secret,
         "rotated": rotated,
         "at_once": at_once,
-        "snippets": snippets_for(example, secret) if example else [],
+        "snippets": snippets_of(example, secret) if example else [],
         "example": example,
         "live_url": reverse("keys-key-live", args=[key.pk]),
         "gateway_url": settings.GATEWAY_URL,
@@ -33,6 +33,12 @@ def revealed(
     response["Cache-Control"] = "no-store, private, max-age=0"
     response["Pragma"] = "no-cache"
     return response
+
+
+@sensitive_variables("secret")
+def snippets_of(model: Model, secret: str = PLACEHOLDER) -> list[Snippet]:
+    """Return what to paste into tools to call `model` by any of its names."""
+    return snippets_for(model, secret, aliases=list(model.aliases.values_list("slug", flat=True)))
 
 
 def example_model(key: Key, slug: str = "") -> Model | None:

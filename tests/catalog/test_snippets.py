@@ -9,7 +9,7 @@ import pytest
 import yaml
 from pytest_django import Settings
 
-from catalog.snippets import PLACEHOLDER, TOOLS, snippets_for
+from catalog.snippets import PLACEHOLDER, TOOLS, snippets_for, suggested_alias
 from gateway.endpoints import ENDPOINTS
 from tests.factories.catalog import ModelFactory
 
@@ -30,11 +30,12 @@ def test_every_tool_calls_a_route_that_the_gateway_serves() -> None:
 def test_each_snippet_is_whole(capabilities: list[str], settings: Settings) -> None:
     settings.GATEWAY_URL = "https://ai.example.com"
     found = codes(capabilities=capabilities)
-    for name in ("python", "langchain", "llamaindex"):
-        ast.parse(found[name])
+    for name in ("python", "langchain", "llamaindex", "anthropic", "gemini"):
+        ast.parse(found.get(name, ""))
     assert json.loads(shlex.split(found["curl"].replace("\\\n", " "))[-1])["model"] == "acme/chat-1.5"
     for name, code in found.items():
-        assert "https://ai.example.com/v1" in code
+        assert "https://ai.example.com" in code
+        assert ("https://ai.example.com/v1" in code) == (name not in {"claude-code", "anthropic", "gemini"})
         assert name == "environment" or "acme/chat-1.5" in code
         assert name == "vscode" or KEY in code
         assert "{%" not in code
@@ -50,6 +51,28 @@ def test_the_files_of_editors_parse() -> None:
     (entry,) = json.loads(found["vscode"])
     assert entry["models"][0]["toolCalling"] is True
     assert entry["models"][0]["vision"] is False
+
+
+def test_agents_are_for_models_that_call_tools() -> None:
+    assert {"claude-code", "codex"} <= codes(capabilities=["chat", "tools"]).keys()
+    assert not {"claude-code", "codex"} & codes(capabilities=["chat"]).keys()
+
+
+def test_claude_code_gets_the_name_that_it_lists() -> None:
+    model = ModelFactory.build(slug="acme/chat-1.5", capabilities=["chat", "tools"])
+
+    def claude(*aliases: str) -> tuple[str, str]:
+        (found,) = [one for one in snippets_for(model, KEY, aliases=aliases) if one["key"] == "claude-code"]
+        return found["code"], found["hint"]
+
+    code, hint = claude("everyday", "claude-main")
+    assert 'ANTHROPIC_DEFAULT_OPUS_MODEL="claude-main"' in code
+    assert f'ANTHROPIC_AUTH_TOKEN="{KEY}"' in code
+    code, hint = claude("everyday")
+    assert 'ANTHROPIC_DEFAULT_OPUS_MODEL="acme/chat-1.5"' in code
+    assert "an alias such as claude-chat-1.5" in hint
+    assert suggested_alias(model, ["everyday"]) == "claude-chat-1.5"
+    assert suggested_alias(model, ["anthropic-x"]) == ""
 
 
 def test_no_key_is_written_where_none_is_given() -> None:

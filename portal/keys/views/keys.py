@@ -13,6 +13,7 @@ from portal.keys import sheet
 from portal.keys.actions.secrets import SHOWN
 from portal.keys.forms.search import SearchForm
 from portal.keys.models import Key
+from portal.keys.reveal import example_model, snippets_of
 from portal.people.access import current_viewer, requires
 
 PER_PAGE = 50
@@ -47,9 +48,13 @@ def key_detail(request: HttpRequest, key_id: str) -> HttpResponse:
     """What the key may do, what is left, who did what with it."""
     viewer = current_viewer(request)
     key = get_object_or_404(Key.objects.visible_to(viewer).select_related("owner", "team", "application"), pk=key_id)
+    state = key.state(timezone.now())
+    example = example_model(key, request.GET.get("model", "")) if state == "active" else None
     context = {
         "key": key,
-        "state": key.state(timezone.now()),
+        "state": state,
+        "example": example,
+        "snippets": snippets_of(example) if example else [],
         "may": sheet.choices_of(viewer, key),
         "models": sheet.callable_models(key),
         "limits": limits_of(sheet.scopes_of(key), viewer),
