@@ -48,6 +48,10 @@ class InstantResponse:
         self.headers = headers
         self._pieces = iter(pieces)
 
+    def whole(self) -> bytes | None:
+        """See `UpstreamResponse.whole`."""
+        return next(self._pieces) if "content-length" in self.headers else None
+
     async def chunk(self) -> bytes:
         """See `UpstreamResponse.chunk`."""
         return next(self._pieces, b"")

@@ -32,7 +32,7 @@ def chat_body(*, streamed: bool = False, paced: bool = False, model: str = MODEL
     if streamed:
         document["stream"] = True
         document["stream_options"] = {"include_usage": True}
-    return json.dumps(document).encode()
+    return json.dumps(document, separators=(",", ":")).encode()  # as SDKs write it
 
 
 def is_streamed(body: bytes) -> bool:

@@ -7,9 +7,9 @@ from urllib.parse import quote
 
 from gateway.errors import GatewayError
 from gateway.money import format_usd
-from gateway.quotas.refusals import COMPANY_WIDE
 from gateway.quotas.slices import Slice
 from gateway.runtime import Runtime
+from gateway.snapshot import Metric
 from gateway.types import Attempt, Call, Headers
 
 JSON = (b"content-type", b"application/json")
@@ -18,6 +18,7 @@ _PASSED = (("openai-processing-ms", b"openai-processing-ms"), ("openai-version",
 _PLAIN = re.compile(r"[\x20-\x7e]{1,256}\Z")
 _NEITHER_CACHED_NOR_GUARDED = ((b"x-atrium-cache", b"bypass"), (b"x-atrium-guardrails", b"none"))
 _REQUESTS = (b"x-ratelimit-limit-requests", b"x-ratelimit-remaining-requests", b"x-ratelimit-reset-requests")
+_TOLD_FIRST: dict[Metric, int] = {"total_tokens": 0, "input_tokens": 1, "output_tokens": 2}
 _TOKENS = (b"x-ratelimit-limit-tokens", b"x-ratelimit-remaining-tokens", b"x-ratelimit-reset-tokens")
 
 
@@ -40,11 +41,12 @@ def call_headers(call: Call, runtime: Runtime) -> Headers:
     headers = [(b"x-request-id", call.request_id.encode()), (b"x-atrium-overhead-ms", b"%.2f" % overhead_ms)]
     if call.endpoint.dialect == "anthropic":
         headers.append((b"request-id", call.request_id.encode()))  # the name that its clients know
-    grant, attempt = call.grant, call.attempt
+    grant, attempts = call.grant, call.attempts
+    attempt = attempts[-1] if attempts else None
     if grant is not None:
         deployment_id = attempt.deployment.id if attempt is not None else ""
-        fell_back = len(call.attempts) > 1 or bool(grant.stepped_down)
-        headers += _path_headers(grant.model.slug, grant.snapshot.version, deployment_id, len(call.attempts), fell_back)
+        fell_back = len(attempts) > 1 or bool(grant.stepped_down)
+        headers += _path_headers(grant.model.slug, grant.snapshot.version, deployment_id, len(attempts), fell_back)
         if grant.stepped_down:
             headers += [
                 (b"x-atrium-model-asked", _plain(grant.request.model)),
@@ -94,24 +96,34 @@ def _limits(attempt: Attempt, now: float) -> Headers:
     """
     reservation = attempt.reserved.reservation
     headers: Headers = []
-    own = [part.left for part, _ in reservation.money if part.quota.scope_kind not in COMPANY_WIDE]
+    own = [part.left for part, _ in reservation.money if part.shown]
     if own:
         headers.append((b"x-atrium-budget-remaining-usd", format_usd(min(own)).encode()))
-    tightest: dict[str, Slice] = {}
+    requests: Slice | None = None
+    tokens: Slice | None = None
     for part, _ in reservation.rates:
         metric = part.quota.metric
-        known = tightest.get(metric)
-        if known is None or part.left < known.left:
-            tightest[metric] = part
-    requests = tightest.get("requests")
-    tokens = tightest.get("total_tokens") or tightest.get("input_tokens") or tightest.get("output_tokens")
-    for names, found in ((_REQUESTS, requests), (_TOKENS, tokens)):
-        if found is not None:
-            limit, remaining, reset = names
-            headers.append((limit, b"%d" % found.capacity))
-            headers.append((remaining, b"%d" % found.left))
-            headers.append((reset, _duration(found.end - now)))
+        if metric == "requests":
+            if requests is None or part.left < requests.left:
+                requests = part
+        elif metric != "concurrent" and (tokens is None or _tells_more(part, tokens)):
+            tokens = part
+    if requests is not None:
+        headers += _state(_REQUESTS, requests, now)
+    if tokens is not None:
+        headers += _state(_TOKENS, tokens, now)
     return headers
+
+
+def _tells_more(part: Slice, than: Slice) -> bool:
+    """Say whether a quota of tokens is the one to show: all tokens before input before output, then what is left."""
+    mine, theirs = _TOLD_FIRST[part.quota.metric], _TOLD_FIRST[than.quota.metric]
+    return mine < theirs or (mine == theirs and part.left < than.left)
+
+
+def _state(names: tuple[bytes, bytes, bytes], part: Slice, now: float) -> Headers:
+    limit, remaining, reset = names
+    return [(limit, b"%d" % part.capacity), (remaining, b"%d" % part.left), (reset, _duration(part.end - now))]
 
 
 def _duration(seconds: float) -> bytes:

@@ -12,6 +12,9 @@ from gateway.routing.policy import DEFAULT_ROUTE, Alias, RoutePolicy
 
 if TYPE_CHECKING:
     from gateway.quotas.baskets import Plan
+    from gateway.routing.bounds import Bounds
+    from gateway.stages.permits import Permit
+    from gateway.types import Principal
 
 Metric = Literal["requests", "input_tokens", "output_tokens", "total_tokens", "usd", "concurrent"]
 Window = Literal["second", "minute", "hour", "day", "week", "month", "quarter", "total"]
@@ -156,7 +159,9 @@ class QuotaPolicy:
         return self.capacity + sum(e.amount for e in self.extras if e.starts <= now < e.until)
 
 
-Plans = dict[tuple[str, str], tuple["KeyEntry", "Plan"]]  # what is derived again and again, by (key, model)
+Plans = dict[tuple[str, str], tuple["KeyEntry", "Plan"]]  # by (key, model)
+Permits = dict[tuple[str, str, str, str, "Bounds"], "Permit"]  # by (key, model as named, dialect, kind, bounds)
+Principals = dict[str, tuple["Principal", float]]  # by secret: who it lets in, before then (epoch s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +178,10 @@ class Snapshot:
     billing_time_zone: str  # IANA name; calendar windows of money begin at its midnight
     stops: Mapping[tuple[str, str], str] = field(default_factory=dict)  # kill switch: (kind, id) → reason
     aliases: Mapping[str, Alias] = field(default_factory=dict)  # by slug
+    # What is derived from all this again and again, by those who do: it goes with the snapshot.
     plans: "Plans" = field(default_factory=dict, init=False, compare=False, repr=False)
+    permits: "Permits" = field(default_factory=dict, init=False, compare=False, repr=False)
+    principals: "Principals" = field(default_factory=dict, init=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

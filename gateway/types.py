@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gateway.dialects.members import Members
     from gateway.dialects.responses.kept import Renaming
     from gateway.endpoints import Endpoint
+    from gateway.realtime.socket import Socket
     from gateway.watch import Watch
 
 Headers = list[tuple[bytes, bytes]]
@@ -135,6 +136,7 @@ class Client(Protocol):
     """The side that called, whatever server stands in front."""
 
     started: bool  # the head of the response has been sent
+    offers_websocket: bool  # and may be handed over
 
     def whole(self, limit: int) -> bytes | None:
         """Return the whole body if it is here already, None if it has to be waited for. Raises TooLargeError."""
@@ -167,6 +169,13 @@ class Client(Protocol):
         """Return when the client has hung up."""
         ...
 
+    def hand_over(self, protocol: "Socket") -> None:
+        """Let another protocol have the connection, instead of an answer; it is told of it as of a new one.
+
+        Only where a WebSocket is offered. Raises ClientGoneError.
+        """
+        ...
+
 
 class Call(msgspec.Struct, eq=False):
     """One request on its way through the pipeline. Stages fill it in; nothing of it outlives the call."""
@@ -188,6 +197,7 @@ class Call(msgspec.Struct, eq=False):
     reserved: Reserved | None = None  # until an attempt is opened with it
     attempts: list[Attempt] = []  # msgspec makes a new one for each call
     error: GatewayError | None = None
+    used: Usage | None = None  # by all attempts of a session, which are many
     event_end: bytes = b""  # what ends the stream event that was being sent when it was cut
     keeping: "Renaming | None" = None  # the answer is kept at the provider, under an id of ours
     opaque: bool = False  # what is being sent is no stream of events, but a sound or the like
@@ -200,7 +210,10 @@ class Call(msgspec.Struct, eq=False):
     @property
     def cost_nano_usd(self) -> int:
         """What all attempts cost, as far as it is known."""
-        return sum(attempt.cost_nano_usd for attempt in self.attempts)
+        attempts = self.attempts
+        if len(attempts) == 1:
+            return attempts[0].cost_nano_usd
+        return sum([attempt.cost_nano_usd for attempt in attempts])
 
 
 class CallLine(msgspec.Struct, frozen=True):

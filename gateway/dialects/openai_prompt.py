@@ -16,7 +16,7 @@ SMALL_IMAGE_TOKENS = 2_900
 # Whoever answers may put instructions of its own before the prompt, and bills them: for tools, and for a format of the
 # output. Anthropic's are the longest that are published (at most 804 tokens for tools, "Tool use").
 INSTRUCTIONS_TOKENS = 2_000
-_INSTRUCTED = ("tools", "functions", "response_format", "safe_prompt")
+_INSTRUCTED = frozenset({"tools", "functions", "response_format", "safe_prompt"})
 
 _FILES = "files stored at the provider belong to its account, which all callers share here. Send the data inline."
 _AUDIO = "audio tokens have prices of their own, which the gateway does not charge yet."
@@ -58,7 +58,7 @@ def prompt_bound(members: Members) -> tuple[int, bool]:
     hides whether it is.
     """
     tokens, visible = len(members.body), True
-    if any(name in members for name in _INSTRUCTED):
+    if not _INSTRUCTED.isdisjoint(members.spans):
         tokens += INSTRUCTIONS_TOKENS
     try:
         messages = _messages.decode(members.raw("messages") or b"[]")

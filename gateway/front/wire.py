@@ -14,13 +14,15 @@ CLOSE = b"connection: close\r\n"
 CHUNKED = b"transfer-encoding: chunked\r\n"
 PATHS_KEPT, PATH_KEPT_BYTES = 1024, 256
 
+_line = b"%b: %b\r\n".__mod__  # mapped over headers it runs in C
+
 
 def head(status: int, preamble: bytes, headers: Headers, framing: bytes) -> bytes:
     """Return the head of a response. `preamble` and `framing` are complete header lines of our own.
 
     Raises ValueError when a header holds a line break or NUL: it would be read as something else.
     """
-    lines = b"".join([b"%b: %b\r\n" % pair for pair in headers])
+    lines = b"".join(map(_line, headers))
     if lines.count(b"\n") != len(headers) or lines.count(b"\r") != len(headers) or b"\0" in lines:
         raise ValueError("a header of the response holds a control character")
     return b"%b%b%b%b\r\n" % (STATUS_LINE[status], preamble, lines, framing)

@@ -2,6 +2,8 @@
 
 import asyncio
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from gateway.addresses import PrivateAddressError
@@ -43,7 +45,7 @@ class HttpUpstream:
         """See `gateway.upstream.Upstream.open`. Other times than that of connecting are the caller's to watch."""
         deployment, body = request.deployment, request.body
         try:
-            target = target_of(request.url)
+            target = target_of(request.url, request.method)
             head = request_head(target, request.headers, len(body))
         except ValueError as error:
             raise failures.unreachable(deployment) from error
@@ -64,6 +66,15 @@ class HttpUpstream:
         except BaseException:
             exchange.close()
             raise
+
+    async def connect(self, deployment: DeploymentPolicy, url: str, protocol: asyncio.Protocol) -> None:
+        """See `gateway.upstream.Upstream.connect`."""
+        with _told(deployment):
+            origin = target_of(url).origin
+            if self._closed:
+                raise ConnectionAbortedError("the client is closed")
+            async with asyncio.timeout(deployment.connect_timeout_s):
+                await self._dialler.dial(origin, deployment.internal, protocol)
 
     def pools(self) -> list[tuple[str, Pool]]:
         """Return the pools there are, each with its provider's id, for metrics."""
@@ -115,8 +126,15 @@ def _raise_mmap_threshold() -> None:
 
 
 async def _connected(pool: Pool, deployment: DeploymentPolicy) -> Connection:
-    try:
+    with _told(deployment):
         return await pool.connect()
+
+
+@contextmanager
+def _told(deployment: DeploymentPolicy) -> Iterator[None]:
+    """Say in our errors why there is no connection."""
+    try:
+        yield
     except BusyError as error:
         raise failures.busy(deployment) from error
     except PrivateAddressError as error:
@@ -128,7 +146,10 @@ async def _connected(pool: Pool, deployment: DeploymentPolicy) -> Connection:
 
 
 def _decoded(exchange: Exchange, deployment: DeploymentPolicy) -> UpstreamResponse:
-    encoding = exchange.headers.get("content-encoding", "").strip().lower()
+    encoding = exchange.headers.get("content-encoding")
+    if encoding is None:
+        return exchange
+    encoding = encoding.strip().lower()
     if not encoding or encoding == "identity":
         return exchange
     if encoding not in Inflater.ENCODINGS:

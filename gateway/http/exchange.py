@@ -71,6 +71,10 @@ class Exchange:
             await self.wait()
         self.status, self.headers = parser.status, parser.headers
 
+    def whole(self) -> bytes | None:
+        """See `gateway.upstream.UpstreamResponse.whole`."""
+        return self._take() if self._line is None and self._error is None and 0 < self._size <= CHUNK else None
+
     async def chunk(self) -> bytes:
         """See `gateway.upstream.UpstreamResponse.chunk`. What came before the connection broke is given first."""
         while not self._pieces:

@@ -20,6 +20,10 @@ class UnpackedResponse:
         self.status = response.status
         self.headers = response.headers
 
+    def whole(self) -> bytes | None:
+        """See `gateway.upstream.UpstreamResponse.whole`."""
+        return None
+
     async def chunk(self) -> bytes:
         """See `gateway.upstream.UpstreamResponse.chunk`."""
         while True:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from gateway.journal.records import Hold
 from gateway.quotas.baskets import Basket
-from gateway.quotas.slices import Slice, Slot
+from gateway.quotas.slices import COMPANY_WIDE, Slice, Slot
 from gateway.snapshot import UNSET, Metric, QuotaPolicy
 
 Bounds = Callable[[QuotaPolicy, float], tuple[int, int]]
@@ -93,7 +93,7 @@ class Escrow:
         start, end = self._bounds(quota, now)
         part = self.slices.get((quota.id, start))
         if part is None:
-            part = self.slices[quota.id, start] = Slice(quota, start, end)
+            part = self.slices[quota.id, start] = Slice(quota, start, end, shown=quota.scope_kind not in COMPANY_WIDE)
             if self._lapses and end < UNSET:
                 self.forget(now)
                 heapq.heappush(self._ends, (end, part.slot))

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.money import format_usd
 from gateway.quotas.interface import Remaining
+from gateway.quotas.slices import COMPANY_WIDE
 from gateway.snapshot import UNSET, QuotaPolicy
 from gateway.types import Principal
 
@@ -26,9 +27,6 @@ _METRICS = {
     "total_tokens": "tokens",
     "concurrent": "calls at the same time",
 }
-
-
-COMPANY_WIDE = frozenset({"organisation", "model"})
 
 
 def company_wide(quota: QuotaPolicy) -> bool:

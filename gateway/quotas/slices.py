@@ -9,6 +9,8 @@ from gateway.snapshot import QuotaPolicy
 
 Slot = tuple[str, int]  # quota id, start of the window (epoch s)
 
+COMPANY_WIDE = frozenset({"organisation", "model"})  # scopes whose budgets are not one team's or person's
+
 SPARE_CALLS = 20  # a slice is topped up for about this many calls of the same size,
 USE_S = 1.0  # or for what was used in this long
 WANTED_S = 2.0  # how long a store remembers that somebody was not served
@@ -33,6 +35,7 @@ class Slice:
     end: int
     capacity: int = 0
     until: float = 0.0  # from here on (epoch s), window or capacity are another
+    shown: bool = True  # what is left of it is its callers' business, and not the whole company's
     leased: int = 0
     reserved: int = 0
     elsewhere: int = 0  # settled, or leased to others, when the store was last asked

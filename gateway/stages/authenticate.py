@@ -8,6 +8,8 @@ from gateway.snapshot import KeyEntry, Snapshot, TeamPolicy
 from gateway.stops import check_principal
 from gateway.types import Call, Principal
 
+MAX_PRINCIPALS = 20_000  # kept for the next calls of their keys
+
 _KEY_HEADERS = (b"x-api-key", b"api-key", b"x-goog-api-key")
 
 
@@ -43,18 +45,24 @@ def admitted(entry: KeyEntry, snapshot: Snapshot, now: float) -> Principal:
 
     Raises CredentialError (401), PolicyError (403), StoppedError (403, 503).
     """
+    kept = snapshot.principals.get(entry.secret_id)
+    if kept is not None and kept[0].key is entry and now < kept[1]:
+        return kept[0]
     _check_key(entry, now)
     principal = Principal(entry, _team_of(entry, snapshot))
     if snapshot.stops:
         check_principal(principal, snapshot.stops)
+    if len(snapshot.principals) >= MAX_PRINCIPALS:
+        snapshot.principals.clear()
+    snapshot.principals[entry.secret_id] = principal, min(entry.expires_at, entry.secret_valid_until)
     return principal
 
 
 def secret_of(headers: Mapping[bytes, bytes]) -> str:
     """Return the secret from `Authorization: Bearer`, `x-api-key`, `api-key` or `x-goog-api-key`, in this order."""
     scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
-    if scheme.lower() == b"bearer" and given.strip():
-        return given.strip().decode("latin-1")
+    if (given := given.strip()) and scheme.lower() == b"bearer":
+        return given.decode("latin-1")
     for name in _KEY_HEADERS:
         value = headers.get(name, b"").strip()
         if value:

@@ -16,8 +16,9 @@ _NOTHING = Usage()
 
 async def finish(call: Call, runtime: Runtime) -> None:
     """Settle what is open: give back what was never dialled, close what was. Doing it again does nothing."""
-    await release(call, runtime)
-    attempt = call.attempt
+    if call.reserved is not None:
+        await release(call, runtime)
+    attempt = call.attempts[-1] if call.attempts else None
     if attempt is not None and not attempt.closed:
         if not is_told(attempt.usage):
             await count(call, attempt, runtime)
@@ -49,10 +50,17 @@ def finish_now(call: Call, runtime: Runtime) -> None:
         runtime.later(_give_back(_unused(attempt), runtime))
 
 
+def close_apart(call: Call, attempt: Attempt, runtime: Runtime) -> None:
+    """Close one of several attempts that are open at a time, whose usage and cost are set: a response of a session."""
+    _close(call, attempt, runtime, apart=True)
+    runtime.later(_give_back(_unused(attempt), runtime))
+
+
 def line_of(call: Call, runtime: Runtime) -> CallLine:
     """Return the one line that the log gets of a call."""
-    attempt, error, entry = call.attempt, call.error, call.principal.key if call.principal else None
-    usage = attempt.usage if attempt and attempt.usage else _NOTHING
+    attempts, error, grant = call.attempts, call.error, call.grant
+    attempt, entry = attempts[-1] if attempts else None, call.principal.key if call.principal else None
+    usage = call.used or (attempt.usage if attempt and attempt.usage else _NOTHING)
     now = runtime.clock.monotonic()
     return CallLine(
         at_ms=int(call.at * 1000),
@@ -64,11 +72,11 @@ def line_of(call: Call, runtime: Runtime) -> CallLine:
         source=error.source if error else "",
         key_id=entry.key_id if entry else "",
         team_id=entry.team_id if entry else "",
-        model_id=call.grant.model.id if call.grant else "",
+        model_id=grant.model.id if grant else "",
         deployment_id=attempt.deployment.id if attempt else "",
         client=call.client_name,
-        streamed=call.grant.request.streamed if call.grant else False,
-        attempts=len(call.attempts),
+        streamed=grant.request.streamed if grant else False,
+        attempts=len(attempts),
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
         cost_nano_usd=call.cost_nano_usd,
@@ -76,15 +84,16 @@ def line_of(call: Call, runtime: Runtime) -> CallLine:
         latency_ms=round((now - call.started) * 1000),
         ttft_ms=_ttft_ms(call.started, attempt),
         overhead_us=_overhead_us(call, now),
-        policy_version=call.grant.snapshot.version if call.grant else 0,
+        policy_version=grant.snapshot.version if grant else 0,
     )
 
 
-def _close(call: Call, attempt: Attempt, runtime: Runtime) -> None:
+def _close(call: Call, attempt: Attempt, runtime: Runtime, *, apart: bool = False) -> None:
     """Journal how an attempt ended, then free what it held. A hold that cannot be journaled stays held."""
     attempt.closed = True
     usage, error, now = attempt.usage or _NOTHING, attempt.error or call.error, runtime.clock.monotonic()
-    began = call.started if attempt.number == 1 else attempt.started  # its own time, not that of those before
+    first = attempt.number == 1 and not apart
+    began = call.started if first else attempt.started  # its own time, not that of those before
     closed = Closed(
         request_id=call.request_id,
         attempt=attempt.number,
@@ -99,7 +108,7 @@ def _close(call: Call, attempt: Attempt, runtime: Runtime) -> None:
         cost_nano_usd=attempt.cost_nano_usd,
         latency_ms=round((now - began) * 1000),
         ttft_ms=_ttft_ms(began, attempt),
-        overhead_us=_overhead_us(call, now),
+        overhead_us=0 if apart else _overhead_us(call, now),
         estimated=attempt.estimated,
         units=dict(usage.units) if usage.units else None,
     )
@@ -129,12 +138,9 @@ def _unused(attempt: Attempt) -> list[tuple[QuotaPolicy, int, int]]:
     """Return what of the reserved rates is to be given back; a negative amount was used beyond."""
     usage, found = attempt.usage or _NOTHING, []
     for part, amount in attempt.reserved.reservation.rates:
-        metric = part.quota.metric
-        if metric == "requests":
-            continue
-        rest = amount - _used(metric, usage)
-        if rest:
-            found.append((part.quota, part.start, rest))
+        quota = part.quota
+        if quota.metric != "requests" and (rest := amount - _used(quota.metric, usage)):
+            found.append((quota, part.start, rest))
     return found
 
 
@@ -149,8 +155,9 @@ def _used(metric: Metric, usage: Usage) -> int:
 def _ttft_ms(began: float, attempt: Attempt | None) -> int:
     if attempt is None or not attempt.first_byte:
         return 0
-    return max(1, round((attempt.first_byte - began) * 1000))
+    return round((attempt.first_byte - began) * 1000) or 1
 
 
 def _overhead_us(call: Call, now: float) -> int:
-    return max(0, round((now - call.started - call.watch.waited_s) * 1_000_000))
+    overhead_us = round((now - call.started - call.watch.waited_s) * 1_000_000)
+    return overhead_us if overhead_us > 0 else 0

@@ -11,6 +11,7 @@ from gateway.headers import answer_headers
 from gateway.runtime import Runtime
 from gateway.stages.call import provider_error
 from gateway.stages.guard import guard_output
+from gateway.stages.keep import keep_events, keep_whole, renaming_of
 from gateway.stages.meter import is_told
 from gateway.stages.outgrow import checked_room, room_of
 from gateway.stages.record import finish
@@ -34,6 +35,7 @@ async def relay(call: Call, grant: Grant, response: UpstreamResponse, runtime: R
     Raises UpstreamError when the provider breaks off, ClientGoneError when the client does.
     """
     attempt = call.attempts[-1]
+    call.keeping = renaming_of(grant, attempt.deployment)
     try:
         if grant.request.streamed:
             await _stream(call, grant, attempt, response, runtime)
@@ -56,6 +58,8 @@ async def _whole(call: Call, grant: Grant, attempt: Attempt, response: UpstreamR
     if answer.usage is None:
         attempt.fragments = answer.made
     body = guard_output(call, answer.body)
+    if call.keeping is not None:
+        body = await keep_whole(call, grant, attempt, body, runtime)
     await finish(call, runtime)
     kind = (b"content-type", _media(call, response) or answer.content_type)
     headers = [*answer_headers(call, attempt, response.headers, runtime), kind]
@@ -64,13 +68,14 @@ async def _whole(call: Call, grant: Grant, attempt: Attempt, response: UpstreamR
 
 async def _read(call: Call, attempt: Attempt, response: UpstreamResponse, runtime: Runtime) -> bytes:
     """Return the whole body, up to the limit."""
+    body = response.whole()
+    if body is not None:
+        attempt.first_byte = runtime.clock.monotonic()
+        return body
     pieces: list[bytes] = []
     size, timeout_s = 0, attempt.deployment.first_byte_timeout_s
-    announced = _announced(response)
     try:
-        while size != announced and (
-            data := await call.watch.upstream(response.chunk(), timeout_s, begun=bool(pieces))
-        ):
+        while data := await call.watch.upstream(response.chunk(), timeout_s, begun=bool(pieces)):
             if not pieces:
                 attempt.first_byte = runtime.clock.monotonic()
                 timeout_s = attempt.deployment.idle_timeout_s
@@ -82,12 +87,6 @@ async def _read(call: Call, attempt: Attempt, response: UpstreamResponse, runtim
         attempt.fragments = generated(b"".join(pieces))
         raise
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-
-def _announced(response: UpstreamResponse) -> int:
-    """Return the length of a body where its head tells it, else -1: the end need not be waited for."""
-    length = response.headers.get("content-length", "")
-    return int(length) if length.isdecimal() and "content-encoding" not in response.headers else -1
 
 
 async def _stream(call: Call, grant: Grant, attempt: Attempt, response: UpstreamResponse, runtime: Runtime) -> None:
@@ -146,6 +145,8 @@ async def _events(
         events = stream.feed(data) if data else stream.end()
         if stream.made > room and not stream.done:
             room = await checked_room(grant, attempt, stream, runtime)
+        if call.keeping is not None and events:
+            events = await keep_events(call, grant, attempt, events, runtime)
         ended = stream.error is None and (stream.done or not data)
         if ended and stream.done:
             attempt.prompt_usage, attempt.usage = stream.prompt_usage, stream.usage

@@ -17,6 +17,7 @@ from gateway.routing.policy import Redirect
 from gateway.routing.said import session_of
 from gateway.snapshot import ModelPolicy, Snapshot
 from gateway.stages.authorise import authorise, may_use, named, retired
+from gateway.stages.permits import keep, permitted
 from gateway.types import Grant, ParsedRequest, Principal
 
 UNAVAILABLE = "unavailable"
@@ -32,9 +33,14 @@ def granted(
     headers: Mapping[bytes, bytes],
 ) -> Grant:
     """Return the grant. Raises as `authorise` does, for the model that was asked for."""
+    kept = permitted(endpoint, principal, request, snapshot, now, bounds)
+    if kept is not None:
+        return kept
     model = named(request.model, snapshot)
     if model is None or not (model.route.redirect or model.route.fallbacks):
-        return authorise(endpoint, principal, request, snapshot, now, bounds)
+        grant = authorise(endpoint, principal, request, snapshot, now, bounds)
+        keep(endpoint, grant, now, bounds)
+        return grant
 
     def ask(other: ModelPolicy) -> Grant:
         other_request = replace(request, model=other.slug)
