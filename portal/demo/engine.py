@@ -6,18 +6,25 @@ and counts usage with tiktoken. A prompt may ask for trouble: see `portal.demo.d
 
 import asyncio
 import ipaddress
+from collections.abc import Callable
 from typing import Any
 
 from gateway.tokens import TokenCounter
 from portal.demo.completions import DONE, body, chunks, complete, event
 from portal.demo.conversation import Conversation, read_conversation
 from portal.demo.directives import Directives, read_directives
+from portal.demo.judgement import moderate, rank
+from portal.demo.pictures import pictures
 from portal.demo.vectors import embed
 from portal.demo.wire import ApiError, ClientGoneError, Exchange, Receive, Scope, Send
 
 CREDENTIAL = "demo-engine"
-MODELS = ("demo-chat", "demo-embedding")
+MODELS = ("demo-chat", "demo-embedding", "demo-image", "demo-rerank", "demo-moderation")
 _CREATED = 1_767_225_600
+
+Answer = Callable[[dict[str, Any], TokenCounter], dict[str, Any]]
+_ANSWERS: dict[str, Answer] = {"/v1/embeddings": embed, "/v1/rerank": rank, "/v1/moderations": moderate}
+_PICTURES = {"/v1/images/generations": "image_generation", "/v1/images/edits": "image_edit"}  # names of their events
 
 
 class DemoEngine:
@@ -54,8 +61,10 @@ class DemoEngine:
             )
         if route == ("POST", "/v1/chat/completions"):
             return await self._chat(exchange)
-        if route == ("POST", "/v1/embeddings"):
-            return await self._embeddings(exchange)
+        if exchange.method == "POST" and route[1] in _ANSWERS:
+            return await self._answer(exchange, _ANSWERS[route[1]])
+        if exchange.method == "POST" and route[1] in _PICTURES:
+            return await self._images(exchange, _PICTURES[route[1]])
         if route == ("GET", "/v1/models"):
             return await exchange.send_json(200, {"object": "list", "data": [_model(name) for name in MODELS]})
         name = exchange.path.removeprefix("/v1/models/")
@@ -66,11 +75,7 @@ class DemoEngine:
     async def _chat(self, exchange: Exchange) -> None:
         request = await exchange.read_json()
         conversation = read_conversation(request)
-        wanted = read_directives(conversation.prompt)
-        if wanted.slow_s:
-            await exchange.pause(wanted.slow_s)
-        if wanted.error:
-            raise _requested(wanted.error)
+        wanted = await self._wanted(exchange, conversation.prompt)
         completion = await asyncio.to_thread(complete, request, conversation, self._counter, wanted.words)
         await exchange.pause(self._first_token_s)
         events = [event(chunk) for chunk in chunks(completion)] if conversation.stream else []
@@ -96,16 +101,34 @@ class DemoEngine:
         if not wanted.cut:
             await exchange.write(DONE, more=False)
 
-    async def _embeddings(self, exchange: Exchange) -> None:
+    async def _answer(self, exchange: Exchange, answer: Answer) -> None:
         request = await exchange.read_json()
-        given = request.get("input")
-        first = given[0] if isinstance(given, list) and given else given
-        wanted = read_directives(first if isinstance(first, str) else "")
+        given = request.get("input", request.get("query"))
+        wanted = await self._wanted(exchange, given[0] if isinstance(given, list) and given else given)
+        await self._send_whole(exchange, await asyncio.to_thread(answer, request, self._counter), wanted)
+
+    async def _images(self, exchange: Exchange, name: str) -> None:
+        request = await exchange.read_fields()
+        wanted = await self._wanted(exchange, request.get("prompt"))
+        whole, events = await asyncio.to_thread(pictures, request, name)
+        if request.get("stream") not in (True, "true"):
+            return await self._send_whole(exchange, whole, wanted)
+        await exchange.start(200, "text/event-stream; charset=utf-8", (b"cache-control", b"no-cache"))
+        for data in events:
+            await exchange.write(data)
+            await exchange.pause(self._first_token_s)
+            if wanted.cut:
+                return None
+        return await exchange.write(b"", more=False)
+
+    async def _wanted(self, exchange: Exchange, words: Any) -> Directives:
+        """Do what a text asks of the engine itself: wait, and fail."""
+        wanted = read_directives(words if isinstance(words, str) else "")
         if wanted.slow_s:
             await exchange.pause(wanted.slow_s)
         if wanted.error:
             raise _requested(wanted.error)
-        await self._send_whole(exchange, await asyncio.to_thread(embed, request, self._counter), wanted)
+        return wanted
 
 
 def _requested(status: int) -> ApiError:

@@ -5,6 +5,9 @@ import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from gateway.dialects.multipart import Form
+from gateway.errors import RequestError
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -49,8 +52,29 @@ class Exchange:
         """Return a request header, or an empty string."""
         return self._headers.get(name.encode(), b"").decode("latin-1")
 
+    async def read_fields(self) -> dict[str, Any]:
+        """Return the request's body as an object, or the plain fields of a form. Raises ApiError."""
+        kind = self._headers.get(b"content-type", b"")
+        if not kind.startswith(b"multipart/"):
+            return await self.read_json()
+        try:
+            form = Form(await self.read_body(), kind)
+            return {part.name: form.value(part.name) for part in form.parts if part.file_name is None}
+        except RequestError as error:
+            raise ApiError(400, error.message, param=error.param) from None
+
     async def read_json(self) -> dict[str, Any]:
         """Return the request's body as an object. Raises ApiError."""
+        try:
+            value = json.loads(await self.read_body())
+        except ValueError:
+            raise ApiError(400, "The body of your request is no valid JSON.") from None
+        if not isinstance(value, dict):
+            raise ApiError(400, "The body of your request is no JSON object.")
+        return value
+
+    async def read_body(self) -> bytes:
+        """Return the request's body. Raises ApiError."""
         body = bytearray()
         while True:
             message = await self._receive()
@@ -60,14 +84,7 @@ class Exchange:
             if len(body) > MAX_BODY:
                 raise ApiError(413, f"The request is longer than {MAX_BODY} bytes.")
             if not message.get("more_body"):
-                break
-        try:
-            value = json.loads(bytes(body))
-        except ValueError:
-            raise ApiError(400, "The body of your request is no valid JSON.") from None
-        if not isinstance(value, dict):
-            raise ApiError(400, "The body of your request is no JSON object.")
-        return value
+                return bytes(body)
 
     async def pause(self, seconds: float) -> None:
         """Wait; raises ClientGoneError when the client goes away meanwhile."""
