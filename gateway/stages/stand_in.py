@@ -16,7 +16,7 @@ from gateway.routing.choice import share_of
 from gateway.routing.policy import Redirect
 from gateway.routing.said import session_of
 from gateway.snapshot import ModelPolicy, Snapshot
-from gateway.stages.authorise import authorise, may_use, named, retired
+from gateway.stages.authorise import authorise, find_model, may_use, named, retired
 from gateway.stages.permits import keep, permitted
 from gateway.types import Grant, ParsedRequest, Principal
 
@@ -83,6 +83,20 @@ def successor_of(
     if not percent or not _takes(redirect, percent, principal.key.key_id, headers):
         return None
     return snapshot.models.get(redirect.model_id)
+
+
+def model_for(
+    slug: str, principal: Principal, snapshot: Snapshot, now: float, headers: Mapping[bytes, bytes]
+) -> ModelPolicy:
+    """Return the model that a call by this name is about where none is dialled. Raises as `find_model` does."""
+    model = named(slug, snapshot)
+    successor = successor_of(model, principal, snapshot, now, headers) if model is not None else None
+    if successor is not None:
+        try:
+            return find_model(successor.slug, principal, snapshot, now)
+        except GatewayError:
+            pass  # it stays, as long as it may
+    return find_model(slug, principal, snapshot, now)
 
 
 def asked_model_id(grant: Grant) -> str:

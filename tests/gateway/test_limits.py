@@ -34,6 +34,21 @@ def test_a_rate_is_429_with_a_time_to_wait(start_gateway: StartGateway, upstream
     assert len(upstream.received) == 2
 
 
+def test_counting_a_prompt_here_is_a_request_that_costs_nothing(start_gateway: StartGateway) -> None:
+    quotas = [make.quota("requests", "day", 2), make.quota("usd", "month", 1), make.quota("input_tokens", "day", 1)]
+    gateway = start_gateway(quotas=quotas)
+    words = "All work and no play makes a long prompt. " * 12_000  # half a megabyte
+    body = {"model": "chat-small", "messages": [{"role": "user", "content": words}]}
+    counted = [gateway.client.post("/v1/messages/count_tokens", json=body) for _ in range(3)]
+    assert [answer.status_code for answer in counted] == [200, 200, 429]
+    assert counted[0].json()["input_tokens"] > 100_000
+    refused = counted[2]
+    assert refused.json()["error"]["type"] == "rate_limit_error"
+    assert int(refused.headers["retry-after"]) >= 1
+    assert "quota_team_requests_day" in refused.json()["error"]["portal_url"]
+    assert not gateway.journal.records
+
+
 def test_a_budget_is_402_and_names_what_is_left(start_gateway: StartGateway, upstream: FakeUpstream) -> None:
     gateway = start_gateway(quotas=[make.quota("usd", "month", parse_usd("0.003"))])
     upstream.always(Plan(prompt_tokens=10, completion_tokens=1000))
