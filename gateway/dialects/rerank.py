@@ -100,7 +100,9 @@ def usage_of(answer: dict[str, Any], request: ParsedRequest) -> Usage | None:
     )  # fmt: skip
     if not units and not read:
         return None
-    return Usage(input_tokens=read, units={"searches": units or searches(len(_documents(request.members)))})
+    reckoned = () if units else ("searches",)
+    counts = {"searches": units or searches(len(_documents(request.members)))}
+    return Usage(input_tokens=read, units=counts, estimated=reckoned)
 
 
 class RerankLane:

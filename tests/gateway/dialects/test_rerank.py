@@ -38,10 +38,22 @@ def test_a_query_is_read_with_each_document() -> None:
     ("answer", "usage"),
     [
         (COHERE, Usage(units={"searches": 3})),
-        ({"results": [], "usage": {"total_tokens": 38}}, Usage(38, units={"searches": 1})),  # Jina
-        ({"data": [], "usage": {"total_tokens": 26}}, Usage(26, units={"searches": 1})),  # Voyage
-        ({"results": [], "usage": {"prompt_tokens": 9, "total_tokens": 9}}, Usage(9, units={"searches": 1})),  # vLLM
-        ({"results": [], "meta": {"tokens": {"input_tokens": 7}}}, Usage(7, units={"searches": 1})),  # SiliconFlow
+        (
+            {"results": [], "usage": {"total_tokens": 38}},
+            Usage(38, units={"searches": 1}, estimated=("searches",)),
+        ),  # Jina
+        (
+            {"data": [], "usage": {"total_tokens": 26}},
+            Usage(26, units={"searches": 1}, estimated=("searches",)),
+        ),  # Voyage
+        (
+            {"results": [], "usage": {"prompt_tokens": 9, "total_tokens": 9}},
+            Usage(9, units={"searches": 1}, estimated=("searches",)),
+        ),  # vLLM
+        (
+            {"results": [], "meta": {"tokens": {"input_tokens": 7}}},
+            Usage(7, units={"searches": 1}, estimated=("searches",)),
+        ),  # SiliconFlow
         ({"results": []}, None),
     ],
 )
