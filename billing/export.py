@@ -13,11 +13,11 @@ from portal.people.models import Application, Team, User
 
 COLUMNS = (
     "request_id", "time", "team", "user", "key", "application", "model", "deployment", "provider", "status",
-    "input_tokens", "cached_tokens", "output_tokens", "cost_nano_usd", "latency_ms", "ttft_ms", "estimated",
+    "input_tokens", "cached_tokens", "output_tokens", "cost_nano_usd", "latency_ms", "ttft_ms", "estimated", "units",
 )  # fmt: skip
 READ = (
     "request_id", "at", "team_id", "user_id", "key_id", "application_id", "model_id", "deployment_id", "provider_id", "status",
-    "input_tokens", "cached_tokens", "output_tokens", "cost_nano_usd", "latency_ms", "ttft_ms", "estimated",
+    "input_tokens", "cached_tokens", "output_tokens", "cost_nano_usd", "latency_ms", "ttft_ms", "estimated", "units",
 )  # fmt: skip
 NAMED: dict[int, Callable[[list[str]], Iterable[tuple[str, str]]]] = {
     2: lambda ids: Team.objects.filter(id__in=ids).values_list("id", "slug"),
@@ -27,6 +27,7 @@ NAMED: dict[int, Callable[[list[str]], Iterable[tuple[str, str]]]] = {
     7: lambda ids: Deployment.objects.filter(id__in=ids).values_list("id", "upstream_model"),
     8: lambda ids: Provider.objects.filter(id__in=ids).values_list("id", "slug"),
 }
+UNITS = COLUMNS.index("units")
 Names = dict[int, dict[str, str]]  # place in COLUMNS → id → name
 CHUNK = 1000
 
@@ -48,12 +49,19 @@ def name_rows(chunk: Sequence[tuple[Any, ...]], names: Names) -> Iterator[list[A
     for row in chunk:
         values = list(row)
         values[1] = rfc3339(values[1])
+        values[UNITS] = values[UNITS] or {}
         for place, known in names.items():
             values[place] = known.get(values[place]) or values[place] or ""
         yield values
 
 
 def plain(rows: Iterable[Iterable[Any]]) -> Iterator[list[Any]]:
-    """Yield rows for a text file: true and false in lower case, as JSON writes them."""
+    """Yield rows for a text file: true and false in lower case, as JSON writes them; units as `images 2; searches 1`."""
     for row in rows:
-        yield [str(value).lower() if isinstance(value, bool) else value for value in row]
+        yield [_plain(value) for value in row]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return "; ".join(f"{name} {count}" for name, count in value.items())
+    return str(value).lower() if isinstance(value, bool) else value

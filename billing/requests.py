@@ -6,8 +6,14 @@ from dataclasses import dataclass
 from billing.labels import labels
 from billing.models import UsageEvent
 from catalog.models import Model, Price
+from catalog.rates import policy_of
 from gateway.money import settle
+from gateway.units import UNITS, Bucket
 
+PER_CALL = "a call"
+WORDS: dict[Bucket, str] = {
+    "input": "Input", "cached": "Cached input", "cache_write": "Written to the cache", "output": "Output",
+}  # fmt: skip
 NAMED = ("team", "user", "key", "application", "model", "asked_model", "deployment", "provider")
 
 
@@ -27,13 +33,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What one kind of token, or the call itself, costs. `rate` is nano-USD per million tokens (per call: of one)."""
+    """What one kind of token or unit, or the call itself, costs. `rate` is nano-USD for what `per` says."""
 
     words: str
     amount: int
     rate: int
     cost: int
-    per_call: bool = False
+    per: str = "per 1M"
+
+    @property
+    def per_call(self) -> bool:
+        return self.per == PER_CALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +53,18 @@ class Attempt:
     request: Request
     price: Price | None
     charges: list[Charge]
+
+    @property
+    def units(self) -> list[tuple[str, int]]:
+        """What was used beside text tokens and has no charge of its own, in words."""
+        shown = {charge.words for charge in self.charges}
+        return [(words, count) for words, count in units_of(self.request.event) if _capital(words) not in shown]
+
+    @property
+    def long_above(self) -> int:
+        """The length beyond which the rates of long prompts were charged; 0 where they were not."""
+        long = self.price.long if self.price else {}
+        return long["above"] if long and self.request.event.input_tokens > long["above"] else 0
 
     @property
     def charges_add_up(self) -> bool:
@@ -79,22 +101,47 @@ def attempts(events: Sequence[UsageEvent]) -> list[Attempt]:
 
 
 def charges(event: UsageEvent, price: Price | None) -> list[Charge]:
-    """Take a cost apart. Cached and written tokens are part of the input tokens, each priced once (OpenAI's convention)."""
+    """Take a cost apart. Cached and written tokens are part of the input tokens, each priced once (OpenAI's convention).
+
+    So are units that are tokens. A long prompt is charged at its own rates, as `gateway.stages.meter` does.
+    """
     if price is None:
         return []
-    plain = event.input_tokens - event.cached_tokens - event.cache_write_tokens
-    cached = price.input if price.cached_input is None else price.cached_input
-    written = price.input if price.cache_write is None else price.cache_write
-    parts = [
-        ("Input", max(0, plain), price.input),
-        ("Cached input", event.cached_tokens, cached),
-        ("Written to the cache", event.cache_write_tokens, written),
-        ("Output", event.output_tokens, price.output),
-    ]
-    found = [Charge(words, count, rate, settle(count * rate)) for words, count, rate in parts if count]
-    return found + (
-        [Charge("The call itself", 1, price.request, price.request, per_call=True)] if price.request else []
-    )
+    policy = policy_of(price)
+    rates = policy if policy.long is None or event.input_tokens <= policy.long.above else policy.long
+    priced = rates.units or {}
+    cached = rates.input if rates.cached_input is None else rates.cached_input
+    written = rates.input if rates.cache_write is None else rates.cache_write
+    plain = max(0, event.input_tokens - event.cached_tokens - event.cache_write_tokens)
+    buckets: dict[Bucket, list[int]] = {
+        "input": [plain, rates.input], "cached": [event.cached_tokens, cached],
+        "cache_write": [event.cache_write_tokens, written], "output": [event.output_tokens, rates.output],
+    }  # fmt: skip
+    units = []
+    for name, count in (event.units or {}).items():
+        unit = UNITS.get(name)
+        if unit is None or (unit.part_of is not None and name not in priced):
+            continue
+        if unit.part_of is not None:
+            buckets[unit.part_of][0] -= count
+        rate = priced.get(name, 0)
+        units.append(
+            Charge(
+                _capital(unit.label), count, unit.lot_price(rate), settle(count * rate), unit.per.replace(" tokens", "")
+            )
+        )
+    found = [Charge(WORDS[name], count, rate, settle(count * rate)) for name, (count, rate) in buckets.items() if count]
+    call = [Charge("The call itself", 1, price.request, price.request, PER_CALL)] if price.request else []
+    return [*found, *units, *call]
+
+
+def units_of(event: UsageEvent) -> list[tuple[str, int]]:
+    """Return what was used beside text tokens, in words; a unit that this version does not know by its name."""
+    return [(UNITS[name].label if name in UNITS else name, count) for name, count in (event.units or {}).items()]
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def slug_of(model_id: str) -> str:

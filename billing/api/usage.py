@@ -50,6 +50,9 @@ class UsageOut(serializers.Serializer[Any]):
     latency_ms = serializers.IntegerField()
     ttft_ms = serializers.IntegerField()
     estimated = serializers.BooleanField()
+    units = serializers.DictField(
+        child=serializers.IntegerField(), help_text="What was used beside text tokens, such as images; {} for nothing."
+    )
 
 
 class UsagePage(serializers.Serializer[Any]):

@@ -50,6 +50,7 @@ class UsageEvent(models.Model):
     latency_ms = models.IntegerField()
     ttft_ms = models.IntegerField()
     overhead_us = models.IntegerField()
+    units = models.JSONField(null=True, blank=True)  # of `gateway.units.UNITS`, by name; nearly always none
     estimated = models.BooleanField()
     policy_version = models.BigIntegerField()
     price_id = models.CharField(max_length=40, blank=True)

@@ -15,7 +15,7 @@ from tests.factories.people import ApplicationFactory, TeamFactory, UserFactory
 pytestmark = pytest.mark.django_db
 COLUMNS = (
     "request_id,time,team,user,key,application,model,deployment,provider,status,input_tokens,cached_tokens,"
-    "output_tokens,cost_nano_usd,latency_ms,ttft_ms,estimated"
+    "output_tokens,cost_nano_usd,latency_ms,ttft_ms,estimated,units"
 )
 
 
@@ -52,7 +52,7 @@ def test_the_columns_are_exactly_these_and_named(known) -> None:
     assert head == COLUMNS
     assert line == (
         "req_1,2026-11-10T12:30:00Z,search,member@example.com,key_a,bot,chat-small,gpt-4o-mini,acme,200,100,5,20,"
-        "123456789012,400,120,true"
+        "123456789012,400,120,true,"
     )
 
 
