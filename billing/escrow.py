@@ -105,6 +105,17 @@ def settle(incarnation: str, costs: Mapping[Slot, int]) -> dict[Slot, int]:
     return shrunk
 
 
+def correct(slots: Iterable[Slot], difference_nano_usd: int) -> None:
+    """Book that an event which was charged to these balances cost another amount than it was settled with.
+
+    Runs inside the transaction that corrects the event. Beside the drain this is the one writer of what is settled.
+    """
+    wanted = set(slots)
+    ids = _locked_ids(wanted) if wanted and difference_nano_usd else {}
+    if ids:
+        Balance.objects.filter(pk__in=ids.values()).update(settled=F("settled") + difference_nano_usd)
+
+
 def free_all(incarnation: str) -> None:
     """Free what a dead process still held. Only after its journal was drained to the end under its lock."""
     with transaction.atomic():

@@ -95,7 +95,7 @@ async def _key(principal: Principal, snapshot: Snapshot, runtime: Runtime) -> di
         "team": {"id": team.id, "slug": team.slug, "name": team.name},
         "application_id": entry.application_id,
         "models": [model.slug for model in models],
-        "endpoints": [endpoint.path for endpoint in ENDPOINTS],
+        "endpoints": list(dict.fromkeys(endpoint.path for endpoint in ENDPOINTS)),
         "limits": [_limit(one, snapshot) for one in remaining],
         "portal_url": f"{snapshot.portal_url}/keys/{entry.key_id}",
     }

@@ -11,7 +11,9 @@ Dialect = Literal["openai", "anthropic", "gemini", "bedrock"]
 Kind = Literal[
     "chat", "embeddings", "models", "model", "key", "messages",
     "generate", "stream", "stream_array", "count_tokens", "embed", "batch_embed",
-    "converse", "converse_stream", "responses", "completions", "moderations", "rerank", "images", "image_edits", "kept",
+    "speech", "transcriptions", "translations",
+    "converse", "converse_stream", "invoke", "invoke_stream", "invoke_embed",
+    "responses", "completions", "moderations", "rerank", "images", "image_edits", "kept",
     "realtime",
 ]  # fmt: skip
 
@@ -41,6 +43,13 @@ FILE = Endpoint("files.get", "GET", "/v1/files/{id}", "openai", "kept")
 FILE_DELETE = replace(FILE, name="files.delete", method="DELETE")
 FILE_CONTENT = Endpoint("files.content", "GET", "/v1/files/{id}/content", "openai", "kept")
 EMBEDDINGS = Endpoint("embeddings", "POST", "/v1/embeddings", "openai", "embeddings", "embeddings")
+SPEECH = Endpoint("audio.speech", "POST", "/v1/audio/speech", "openai", "speech", "speech")
+TRANSCRIPTIONS = Endpoint(
+    "audio.transcriptions", "POST", "/v1/audio/transcriptions", "openai", "transcriptions", "transcription"
+)
+TRANSLATIONS = Endpoint(
+    "audio.translations", "POST", "/v1/audio/translations", "openai", "translations", "transcription"
+)
 IMAGES = Endpoint("images.generations", "POST", "/v1/images/generations", "openai", "images", "image")
 IMAGE_EDITS = Endpoint("images.edits", "POST", "/v1/images/edits", "openai", "image_edits", "image")
 REALTIME = Endpoint("realtime", "GET", "/v1/realtime", "openai", "realtime", "realtime")  # a WebSocket
@@ -72,11 +81,17 @@ CONVERSE = Endpoint("bedrock.converse", "POST", "/model/{modelId}/converse", "be
 CONVERSE_STREAM = Endpoint(
     "bedrock.converse_stream", "POST", "/model/{modelId}/converse-stream", "bedrock", "converse_stream", "chat"
 )
+INVOKE = Endpoint("bedrock.invoke", "POST", "/model/{modelId}/invoke", "bedrock", "invoke", "chat")
+INVOKE_STREAM = Endpoint(
+    "bedrock.invoke_stream", "POST", "/model/{modelId}/invoke-with-response-stream", "bedrock", "invoke_stream", "chat"
+)
+INVOKE_EMBED = replace(INVOKE, name="bedrock.invoke_embed", kind="invoke_embed", capability="embeddings")  # by its body
 
 ENDPOINTS = (
     CHAT, RESPONSES, COMPLETIONS, EMBEDDINGS, MODELS, MODEL, KEY, MESSAGES, COUNT_MESSAGES,
     GENERATE, STREAM, COUNT, EMBED, BATCH_EMBED, GEMINI_MODELS, GEMINI_MODEL,
-    CONVERSE, CONVERSE_STREAM, REALTIME, MODERATIONS, RERANK, RERANK_2, IMAGES, IMAGE_EDITS,
+    SPEECH, TRANSCRIPTIONS, TRANSLATIONS,
+    CONVERSE, CONVERSE_STREAM, INVOKE, INVOKE_STREAM, REALTIME, MODERATIONS, RERANK, RERANK_2, IMAGES, IMAGE_EDITS,
     RESPONSE, RESPONSE_DELETE, RESPONSE_CANCEL, RESPONSE_INPUT,
     FILES, FILE_CREATE, FILE, FILE_DELETE, FILE_CONTENT,
 )  # fmt: skip
@@ -100,6 +115,8 @@ _PATTERNS = tuple(  # in this order; the group is what the endpoint's service ge
         ("/v1/files/([^/]+)/content", FILE_CONTENT),
         ("/model/(.+)/converse", CONVERSE),
         ("/model/(.+)/converse-stream", CONVERSE_STREAM),
+        ("/model/(.+)/invoke", INVOKE),
+        ("/model/(.+)/invoke-with-response-stream", INVOKE_STREAM),
     )
 )
 _PREFIXES = ("/v1/", "/v2/", "/v1beta/", "/v1beta1/", "/model/")
@@ -111,9 +128,7 @@ _OF_GOOGLE = (b"x-goog-api-key", b"x-goog-api-client")  # headers of Google's cl
 KNOWN = (
     "/v1/responses/compact",
     "/v1/responses/input_tokens",
-    "/v1/audio/speech",
-    "/v1/audio/transcriptions",
-    "/v1/audio/translations",
+    "/v1/audio/voices",
     "/v1/uploads",
     "/v1/batches",
     "/v1/fine_tuning/jobs",

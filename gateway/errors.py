@@ -11,6 +11,8 @@
     │   │                            model_unpriced, endpoint_not_supported, route_not_allowed
     │   └── StoppedError  403, 503  stopped: somebody used the kill switch
     ├── ModelNotFoundError      404  model_not_found
+    ├── NotKeptError            404  not_found, previous_response_not_found
+    ├── KeepingError            503  not_kept
     ├── BudgetError             402  budget_exhausted
     ├── RateError               429  rate_limit_exceeded
     ├── UpstreamError     502, 504   upstream_unreachable, upstream_error, upstream_credential, upstream_refused,
@@ -111,6 +113,18 @@ class ModelNotFoundError(GatewayError):
     """There is no such model."""
 
     status, code, type = 404, "model_not_found", "invalid_request_error"
+
+
+class NotKeptError(GatewayError):
+    """There is no such object, or it is not this key's: both are told in the same words."""
+
+    status, code, type = 404, "not_found", "invalid_request_error"
+
+
+class KeepingError(GatewayError):
+    """The provider works on a call whose id could not be noted. Nothing is tried again: it would be paid for twice."""
+
+    status, code = 503, "not_kept"
 
 
 class BudgetError(GatewayError):

@@ -7,8 +7,10 @@ import traceback
 from gateway.dialects.error_bodies import error_body
 from gateway.directory import describe
 from gateway.encodings import decode_body
+from gateway.endpoints import REALTIME
 from gateway.errors import ClientGoneError, GatewayError, InternalError, UnavailableError
 from gateway.headers import error_headers
+from gateway.realtime.serve import hold_session
 from gateway.routing.said import METADATA, bounds_of, metadata_of
 from gateway.runtime import Runtime
 from gateway.stages.attempts import serve
@@ -18,9 +20,11 @@ from gateway.stages.count import answer_count
 from gateway.stages.fallback import admit
 from gateway.stages.fit import surely_fits
 from gateway.stages.guard import guard_input
+from gateway.stages.keep import in_our_words, resolved
 from gateway.stages.record import finish, finish_now, line_of
 from gateway.stages.stand_in import granted
 from gateway.stages.step_down import reserved
+from gateway.stages.stored import answer_kept
 from gateway.stages.translate import service_of
 from gateway.types import Call
 
@@ -35,10 +39,19 @@ async def handle(call: Call, runtime: Runtime) -> None:
         call.portal_url = snapshot.portal_url
         call.principal = recognised(call, snapshot, runtime) or await authenticate(call, snapshot, runtime)
         if not call.endpoint.capability:
-            await describe(call, call.principal, snapshot, runtime)
+            await (answer_kept if call.endpoint.kind == "kept" else describe)(call, call.principal, snapshot, runtime)
+            return
+        if call.endpoint is REALTIME:
+            await hold_session(call, call.principal, snapshot, runtime)
             return
         service = service_of(call)
-        request = service.parse(service.reads(await _body(call, runtime), call.headers), call.target)
+        members = service.reads(await _body(call, runtime), call.headers)
+        if service.meant is not None:
+            call.endpoint = service.meant(members, call.endpoint)
+            service = service_of(call)
+        request = service.parse(members, call.target)
+        if request.kept is not None:
+            request = await resolved(request, call.principal, runtime)
         if service.counted is not None and await answer_count(call, service, request, snapshot, runtime):
             return
         bounds, now = bounds_of(call.headers), runtime.clock.now()
@@ -99,6 +112,8 @@ async def _body(call: Call, runtime: Runtime) -> bytes:
 
 async def _fail(call: Call, error: GatewayError, runtime: Runtime) -> None:
     call.error = error
+    if call.grant is not None and (wish := call.grant.request.kept) is not None and wish.renamed:
+        in_our_words(error, wish.renamed)
     await finish(call, runtime)
     await refuse(call, error, runtime)
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Protocol
 from gateway.credentials.ways import Credentials
 from gateway.errors import UnavailableError
 from gateway.journal.records import Record
+from gateway.kept.store import KeptStore, Nowhere
 from gateway.keyring import KeyRing
 from gateway.quotas.interface import MoneyStore, RateStore
 from gateway.routing.canaries import Canaries
@@ -106,6 +107,10 @@ class Limits:
     body_s: float = 120.0  # from a request's first byte to its last
     write_timeout_s: float = 60.0  # a client that does not read
     disconnect_after_s: float = 0.25  # how long a call waits upstream before we listen for a hang-up
+    max_sessions: int = 1_000  # over WebSocket
+    max_event_bytes: int = 8 << 20  # of one message of such a client
+    session_s: float = 3_600.0  # OpenAI ends its sessions then, too
+    session_idle_s: float = 900.0  # without a message from either side
     stale_max_s: float = 120.0  # how old the snapshot and the ring may grow
 
 
@@ -128,8 +133,10 @@ class Runtime:
     choose: Callable[[], float] = random.random  # in [0, 1): picks among weighted deployments
     health: Health = field(default_factory=Health)  # of deployments
     canaries: Canaries = field(default_factory=Canaries)
+    kept: KeptStore = field(default_factory=Nowhere)  # what providers keep, and whose it is
     closing: bool = False
     held_bytes: int = 0  # of bodies, as the front counts them
+    sessions: int = 0  # over WebSocket, open now
     in_flight: dict[asyncio.Task[Any], Call] = field(default_factory=dict)
     credentials: Credentials = field(init=False)
     _chores: set[asyncio.Task[Any]] = field(default_factory=set)

@@ -36,6 +36,14 @@ def env_bool(name: str, default: bool = False) -> bool:
     raise BadEnvironment(f'{name} is "{text}"; it must be 1 or 0')
 
 
+def env_choice(name: str, choices: tuple[str, ...]) -> str:
+    """Read one of some words, the first where it is not set. Raises BadEnvironment for any other."""
+    text = env_str(name, choices[0])
+    if text not in choices:
+        raise BadEnvironment(f'{name} is "{text}"; it must be one of {", ".join(choices)}')
+    return text
+
+
 def env_int(name: str, default: int) -> int:
     """Read an integer. Raises BadEnvironment for anything else."""
     text = env_str(name)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from portal.env import database, embedded_secrets, env_bool, env_int, env_list, env_str
+from portal.env import database, embedded_secrets, env_bool, env_choice, env_int, env_list, env_str
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(env_str("ATRIUM_DATA_DIR", str(BASE_DIR / "var"))).resolve()
@@ -193,6 +193,7 @@ MODEL_FACTS = {
     "limits": "billing.standing.limits_of",
     "redirected": "billing.redirected.redirected",
 }  # told on a model's page
+CATALOG_STANDING = "gateway.control.standing.standing_of"  # how the breakers of a provider stand
 CATALOG_DRY_RUN = "gateway.control.dry_run.dry_run"  # where a call would go
 BILLING_LABELS = {"key": "portal.keys.labels.key_labels"}  # kinds that stand above billing: who names them
 BILLING_RATES = "gateway.control.peek.rates_left"  # who knows what is left of rates
@@ -230,6 +231,7 @@ DEMO_ENGINE_PORT = env_int("DEMO_ENGINE_PORT", 0)  # 0: any free port
 DEMO_ENGINE_URL = ""  # `manage.py serve` fills it in when it has started the engine
 FEED_POLL_MS = env_int("FEED_POLL_MS", 200)
 STALE_MAX_S = env_int("STALE_MAX_S", 120)
+PROVIDERS_KEEP = env_choice("PROVIDERS_KEEP", ("usual", "asked", "never"))
 
 # Watching it
 METRICS_TOKEN = env_str("METRICS_TOKEN")

@@ -1,4 +1,4 @@
-"""The gateway's Django app: commands and tasks, no tables."""
+"""The gateway's Django app: commands, tasks, and the register of what providers keep."""
 
 from django.apps import AppConfig
 

@@ -18,6 +18,7 @@ from gateway.control.drain import Drain
 from gateway.control.draining import Draining
 from gateway.control.gauges import Gauges
 from gateway.control.journals import FileJournals, Journals, TableJournals
+from gateway.control.kept import DatabaseKept
 from gateway.control.keys import DatabaseKeys
 from gateway.control.money import LedgerMoney
 from gateway.control.observe import Observing
@@ -25,6 +26,8 @@ from gateway.control.peek import local_rates
 from gateway.control.probing import Prober
 from gateway.control.recovery import recover
 from gateway.control.refresh import Refresher
+from gateway.control.settling import Settler
+from gateway.control.standing import local_health
 from gateway.http.client import HttpUpstream
 from gateway.ids import new_id
 from gateway.keyring import KeyRing
@@ -51,6 +54,7 @@ class ControlPlane:
         self._feed_database = DatabaseThread("gateway-feed")  # its own, so that nothing delays a revocation
         self._drain_database = DatabaseThread("gateway-drain")
         self._probe_database = DatabaseThread("gateway-probe")  # which waits for providers
+        self._kept_database = DatabaseThread("gateway-kept")  # whose commits responses wait for
         self._tasks: list[asyncio.Task[None]] = []
         self._dead: list[str] = []  # loops that ended by a defect
 
@@ -64,6 +68,7 @@ class ControlPlane:
         self.observing = Observing(
             lambda: self.runtime.snapshot, Gauges(self), SharedMetrics(settings.METRICS_DIR, self.incarnation)
         )
+        kept = DatabaseKept(self._kept_database, clock.now, settings.PROVIDERS_KEEP)
         tokens = TokenCounter()
         tokens.check()
         self.runtime = Runtime(
@@ -82,6 +87,7 @@ class ControlPlane:
                 stale_max_s=settings.STALE_MAX_S,
             ),
             observer=self.observing,
+            kept=kept,
             fresh_at=clock.monotonic(),
         )
         loop = asyncio.get_running_loop()
@@ -94,18 +100,20 @@ class ControlPlane:
         self.drain = Drain(self.journals.reader(), heard)
         self.draining = Draining(self.journal, self.drain, self.journals, self._drain_database, self.money.settling)
         self.refresher = Refresher(self.runtime, self._feed_database, self.money, settings.FEED_POLL_MS / 1000)
-        self.board = _board()
+        self.board = _board(self.runtime.incarnation)
         self.sharing = Sharing(self.runtime, self.board)
         prober = Prober(self.runtime, self.board, self._probe_database)
-        loops = (self.refresher, self.draining, self.observing, self.sharing, prober)
+        loops = (self.refresher, self.draining, self.observing, self.sharing, prober, Settler(self.runtime, kept))
         self._tasks = [self._spawn(one.run()) for one in loops]
         local_rates.offer(self.runtime.rates)
+        local_health.offer(self.runtime)
         await self._recovered()
         return self.runtime
 
     async def stop(self) -> None:
         """End in order: streams, loops, the rest of the journal, the ledger's leases."""
         local_rates.withdraw()
+        local_health.withdraw()
         await self.runtime.close(STREAMS_END_WITHIN_S)
         for task in self._tasks:
             task.cancel()
@@ -120,6 +128,7 @@ class ControlPlane:
         except DatabaseError:
             log.error("the database is away: the rest of the journal is drained at the next start")
         self._probe_database.shutdown(wait=False)
+        self._kept_database.shutdown()
         self._drain_database.shutdown()
         self._feed_database.shutdown()
         self._database.shutdown()
@@ -200,9 +209,9 @@ def _rates() -> RateStore:
     return RedisRateStore(settings.REDIS_URL)
 
 
-def _board() -> Board:
+def _board(name: str) -> Board:
     if not settings.REDIS_URL:
         return Alone()
     from gateway.stores.redis_board import RedisBoard  # needs a Redis client only here
 
-    return RedisBoard(settings.REDIS_URL)
+    return RedisBoard(settings.REDIS_URL, name=name)

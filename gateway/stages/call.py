@@ -32,9 +32,9 @@ async def dial(call: Call, grant: Grant, request: UpstreamRequest, runtime: Runt
     cannot be written, so nothing was sent), ClientGoneError.
     """
     deployment = request.deployment
-    attempt, durable = _opened(call, grant, deployment, runtime)
+    attempt, durable = opened(call, grant, deployment, runtime)
     if durable is not None:
-        await _until_durable(call, durable, runtime)
+        await until_durable(call, durable, runtime)
     call.watch.total_due = attempt.started + deployment.total_timeout_s
     within_s = deployment.connect_timeout_s + deployment.first_byte_timeout_s
     attempt.served = True
@@ -49,12 +49,12 @@ async def dial(call: Call, grant: Grant, request: UpstreamRequest, runtime: Runt
     if response.status == 401:
         runtime.credentials.refused(deployment)
     try:
-        raise await _refusal(call, response, deployment)
+        raise await refusal_of(call, response, deployment)
     finally:
         response.close()
 
 
-def _opened(call: Call, grant: Grant, deployment: DeploymentPolicy, runtime: Runtime) -> tuple[Attempt, Durable]:
+def opened(call: Call, grant: Grant, deployment: DeploymentPolicy, runtime: Runtime) -> tuple[Attempt, Durable]:
     """Journal that an attempt is about to be dialled. It owns the reservation from here on.
 
     Returns the attempt, and what to wait for before the dial (None: nothing).
@@ -100,7 +100,7 @@ def _opened(call: Call, grant: Grant, deployment: DeploymentPolicy, runtime: Run
     return attempt, durable
 
 
-async def _until_durable(call: Call, durable: asyncio.Future[None], runtime: Runtime) -> None:
+async def until_durable(call: Call, durable: asyncio.Future[None], runtime: Runtime) -> None:
     """Wait for the journal: no entry, no dial. An attempt that ends here was not served, and costs nothing."""
     waited_s = call.watch.waited_s
     try:
@@ -121,7 +121,7 @@ def _not_journaled(runtime: Runtime) -> UnavailableError:
     )
 
 
-async def _refusal(call: Call, response: UpstreamResponse, deployment: DeploymentPolicy) -> UpstreamError:
+async def refusal_of(call: Call, response: UpstreamResponse, deployment: DeploymentPolicy) -> UpstreamError:
     """Turn an answer other than 200 into the error that the client gets."""
     name, status = deployment.provider, response.status
     if status in {401, 402}:

@@ -3,6 +3,7 @@
 import contextlib
 import re
 
+from gateway.dialects.bedrock.usage import told_in
 from gateway.dialects.lanes import Stream
 from gateway.dialects.openai_answer import as_detail, status_of
 from gateway.dialects.openai_usage import generated
@@ -51,11 +52,11 @@ async def _whole(call: Call, grant: Grant, attempt: Attempt, response: UpstreamR
     if answer is None:
         attempt.served = body[:1] == b"{"  # a page of some proxy in between was not generated for us
         raise _useless(attempt)
-    attempt.usage = answer.usage
+    attempt.usage = answer.usage or told_in(response.headers)
     if answer.error is not None:
         attempt.served = answer.usage is not None
         raise provider_error(answer.status, answer.error, attempt.deployment)
-    if answer.usage is None:
+    if attempt.usage is None:
         attempt.fragments = answer.made
     body = guard_output(call, answer.body)
     if call.keeping is not None:

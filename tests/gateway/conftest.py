@@ -13,7 +13,7 @@ from tests.upstream import FakeUpstream
 StartGateway = Callable[..., LiveGateway]
 
 HERE = Path(__file__).parent
-WITHOUT_STORES = {"dialects", "front", "gemini", "http", "journal", "quotas", "routing", "stages"}
+WITHOUT_STORES = {"dialects", "front", "gemini", "http", "journal", "kept", "quotas", "routing", "stages"}
 WITH_STORES = ("server", "fleet", "django_db")
 
 

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from gateway.dialects import registry
-from gateway.endpoints import ENDPOINTS, Endpoint, resolve
+from gateway.endpoints import ENDPOINTS, INVOKE_EMBED, Endpoint, resolve
 from gateway.money import parse_usd
 from tests.factories import gateway as make
 from tests.gateway.conftest import StartGateway
@@ -79,10 +79,10 @@ def test_a_key_over_budget_still_sees_itself(start_gateway: StartGateway) -> Non
     assert gateway.client.get("/v1/models").status_code == 200
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
+@pytest.mark.parametrize("endpoint", [*ENDPOINTS, INVOKE_EMBED], ids=lambda endpoint: endpoint.name)
 def test_what_can_spend_is_read_and_metered(endpoint: Endpoint) -> None:
     if not endpoint.capability:
-        assert endpoint.method == "GET", "nothing is made by reading"
+        assert endpoint.method == "GET" or endpoint.kind == "kept", "nothing is made by reading"
         return
     service = registry.service_of(endpoint)
     lanes = [registry.lane_of(endpoint, make.deployment("", dialect=dialect)) for dialect in registry.PROVIDERS]

@@ -7,10 +7,11 @@ from collections import deque
 from pathlib import Path
 from typing import Self
 
-from tests.upstream import answers, anthropic, bedrock, cohere, gemini, http, images, rerank, responses
+from tests.upstream import answers, anthropic, audio, bedrock, cohere, gemini, http, images, invoke, rerank, responses
 from tests.upstream.call import Call, GoneError
 from tests.upstream.ledger import Ledger, Received, Served
 from tests.upstream.plan import Plan, from_json, marked
+from tests.upstream.stored import Shelf
 
 
 class FakeUpstream:
@@ -22,6 +23,7 @@ class FakeUpstream:
         self._key = key  # what callers must send; None: anything
         self._plans: deque[Plan] = deque()
         self._default = Plan()
+        self.shelf = Shelf()
         self._numbers = 0
         self._connections = 0
         self._open: set[asyncio.StreamWriter] = set()
@@ -136,7 +138,7 @@ class FakeUpstream:
         maker = {
             "/chat/completions": answers.chat,
             "/embeddings": answers.embeddings,
-            "/responses": responses.responses,
+            "/responses": self.shelf.make,
             "/completions": responses.completions,
             "/rerank": rerank.rerank,
             "/images/generations": images.generations,
@@ -146,13 +148,17 @@ class FakeUpstream:
             "/messages/count_tokens": anthropic.count_tokens,
             "/converse": bedrock.converse,
             "/converse-stream": bedrock.converse_stream,
+            **audio.MAKERS,
             **gemini.MAKERS,
             **cohere.MAKERS,
+            **invoke.MAKERS,
         }
         for suffix, make in maker.items():
             if path.endswith(suffix) and request.method == "POST":
                 plan = marked(request.body, self._plans.popleft() if self._plans else self._default)
                 return await Call(self.ledger, request, plan, suffix[1:], reader, writer).answer(make)
+        if (told := self.shelf.answer(request)) is not None:
+            return await _send(writer, *told)
         return await _send(writer, 404, answers.error_body(404, f"The fake upstream has no {path}."))
 
     def _control(self, path: str, body: bytes) -> bytes:
@@ -167,7 +173,7 @@ class FakeUpstream:
         return json.dumps({**self.ledger.totals(), "connections": len(self._open)}).encode()
 
 
-async def _send(writer: asyncio.StreamWriter, status: int, body: bytes) -> bool:
-    writer.write(http.head(status, {"content-type": "application/json", "content-length": str(len(body))}) + body)
+async def _send(writer: asyncio.StreamWriter, status: int, body: bytes, kind: str = "application/json") -> bool:
+    writer.write(http.head(status, {"content-type": kind, "content-length": str(len(body))}) + body)
     await writer.drain()
     return True

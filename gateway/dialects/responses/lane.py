@@ -10,9 +10,10 @@ from gateway.dialects.openai_answer import status_of
 from gateway.dialects.openai_usage import generated
 from gateway.dialects.profiles import profile_of
 from gateway.dialects.responses.relayed import ResponsesStream, error_of
-from gateway.dialects.responses.thinking import MARK, is_foreign
+from gateway.dialects.responses.thinking import MARK, is_foreign, named_by
 from gateway.dialects.responses.usage import usage_of
 from gateway.dialects.shapes import answered
+from gateway.kept.records import keeps
 from gateway.snapshot import DeploymentPolicy
 from gateway.types import ParsedRequest
 
@@ -36,8 +37,13 @@ class ResponsesLane:
         changes = {"model": msgspec.json.encode(deployment.upstream_model)}
         if request.output_cap is None and cap:
             changes["max_output_tokens"] = str(cap).encode()
-        if MARK in request.members.body and isinstance(given := request.members.value("input"), list):
-            changes["input"] = msgspec.json.encode([item for item in given if not is_foreign(item)])
+        wish = request.kept
+        if wish is not None and not keeps(wish, deployment.options):
+            changes["store"] = b"false"
+        strange = wish.foreign if wish is not None else frozenset[str]()
+        if (strange or MARK in request.members.body) and isinstance(given := request.members.value("input"), list):
+            kept = [item for item in given if not is_foreign(item) and not (strange and named_by(item) in strange)]
+            changes["input"] = msgspec.json.encode(kept)
         return Outbound(self._place(deployment, "/responses"), request.members.replaced(changes))
 
     def whole(self, request: ParsedRequest, body: bytes) -> Whole | None:

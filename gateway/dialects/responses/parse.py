@@ -11,6 +11,7 @@ from gateway.dialects.openai_chat import TIERS
 from gateway.dialects.openai_prompt import IMAGE_TOKENS, INSTRUCTIONS_TOKENS, SMALL_IMAGE_TOKENS
 from gateway.dialects.responses import wire
 from gateway.errors import RequestError
+from gateway.kept.records import Wish
 from gateway.types import ParsedRequest
 
 T = TypeVar("T")
@@ -21,16 +22,15 @@ ALLOWED = frozenset(
     {"model", "input", "instructions", "max_output_tokens", "stream", "stream_options", "tools", "tool_choice"}
     | {"parallel_tool_calls", "max_tool_calls", "text", "reasoning", "include", "temperature", "top_p", "top_logprobs"}
     | {"truncation", "store", "metadata", "client_metadata", "user", "safety_identifier", "service_tier"}
-    | {"prompt_cache_key", "prompt_cache_options", "prompt_cache_retention"}
+    | {"prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "previous_response_id", "background"}
 )
 KEPT = "what is stored at the provider belongs to its account, which all callers share here. "
 OUTSIDE = {
-    "previous_response_id": KEPT + "Send the conversation itself as input.",
-    "background": "it goes on after its answer, which cannot be metered. Leave it out, and stream instead.",
-    "conversation": KEPT + "Send the conversation itself as input.",
+    "conversation": KEPT + "Go on from an earlier response by previous_response_id, or send the conversation as input.",
     "prompt": "a stored prompt may hold tools that are billed apart and not seen here. Send its text as instructions.",
     "context_management": "the provider bills what it summarises apart, which is not metered. Leave it out.",
 }
+LONGEST_ID = 200  # characters; nothing that is longer was ever kept
 NEW = "the gateway does not know what it costs. Leave it out."
 _NOTHING = frozenset({None, b"null", b"false"})
 
@@ -44,8 +44,7 @@ _CALLS = ("function_call", "custom_tool_call", "local_shell_call", "shell_call",
 VISIBLE = frozenset({None, "message", "reasoning", "tool_search_call", "tool_search_output", *_CALLS}) | {
     f"{call}_output" for call in _CALLS
 }
-# What the provider keeps, or only it can read; the calls are of its own tools, from earlier answers.
-STORED = frozenset({"item_reference", "image_generation_call"})
+# What only the provider can read; the calls are of its own tools, from earlier answers.
 UNSEEN = frozenset(
     {"compaction", "computer_call", "computer_call_output", "web_search_call", "file_search_call"}
     | {"code_interpreter_call", "mcp_call", "mcp_list_tools"}
@@ -59,7 +58,8 @@ def parse(members: Members) -> ParsedRequest:
     model = parameters.model_name(members)
     parameters.required(members, "input", "It is the conversation: a text, or a list of items.")
     _refuse_unpriced(members)
-    bound, visible = prompt_bound(members)
+    bound, visible, named = prompt_bound(members)
+    wish = _wish(members, named)
     return ParsedRequest(
         members=members,
         model=model,
@@ -69,34 +69,69 @@ def parse(members: Members) -> ParsedRequest:
         usage_wanted=True,
         prompt_bound=bound,
         window_bound=not visible,
+        kept=None if wish.store is False and not wish.refers else wish,
     )
 
 
-def prompt_bound(members: Members) -> tuple[int, bool]:
-    """Return (tokens, visible): a bound of the prompt, and whether all input could be seen.
+def _wish(members: Members, named: "_Named") -> Wish:
+    """Return what the request says of keeping. Nothing is looked up here."""
+    background = parameters.flag(members, "background")
+    store = parameters.flag(members, "store") if parameters.value(members, "store") is not None else None
+    previous = parameters.value(members, "previous_response_id")
+    if previous is not None and not (isinstance(previous, str) and 0 < len(previous) <= LONGEST_ID):
+        raise RequestError('The parameter "previous_response_id" must be an id.', param="previous_response_id")
+    if background and store is False:
+        raise RequestError(
+            'A call with "background" has to be kept until it is fetched: leave "store": false out.', param="store"
+        )
+    return Wish(
+        store, background, previous or "", tuple(named.items), tuple(named.thoughts), tuple(dict.fromkeys(named.files))
+    )
+
+
+class _Named:
+    """What an input names that is kept elsewhere, by id."""
+
+    __slots__ = ("files", "items", "thoughts")
+
+    def __init__(self) -> None:
+        self.files: list[str] = []
+        self.items: list[str] = []
+        self.thoughts: list[str] = []
+
+
+def prompt_bound(members: Members) -> tuple[int, bool, _Named]:
+    """Return (tokens, visible, named): a bound of the prompt, whether all input could be seen, and what is kept elsewhere.
 
     A token is at least a byte, so the body bounds its texts; an image that is sent inline has a flat bound instead of
-    its size. Raises RequestError for what is not metered or is stored at the provider, and where the shape
-    hides whether it is.
+    its size; what is named is not counted. Raises RequestError for what is not metered, and where the shape hides it.
     """
-    tokens, visible = len(members.body), True
+    tokens, visible, named = len(members.body), True, _Named()
     tools = _read(members, "tools", wire.tools.decode) or []
     tokens += BUILT_IN_TOKENS * _built_in(tools) + (INSTRUCTIONS_TOKENS if tools or "text" in members else 0)
     raw = members.raw("input") or b"null"
     if raw[:1] == b'"':
-        return tokens, visible
+        return tokens, visible, named
     for item in _read(members, "input", wire.items.decode) or []:
-        if item.type in STORED or (item.type is None and item.role is None):
-            raise parameters.unsupported("input", KEPT + "Send the item itself.")
-        if item.type in UNSEEN:
+        if item.type == "item_reference" or (item.type is None and item.role is None):
+            if not item.id:
+                raise RequestError(
+                    'The parameter "input" has an item that neither says nor names anything.', param="input"
+                )
+            named.items.append(item.id[:LONGEST_ID])
+        elif item.type in UNSEEN:
             visible = False
+        elif item.type == "reasoning" and item.id and not item.encrypted_content:
+            named.thoughts.append(item.id[:LONGEST_ID])
+        elif item.type == "image_generation_call":
+            raise parameters.unsupported("input", KEPT + "Send the image itself.")
         elif item.type not in VISIBLE:
             raise parameters.unsupported("input", f"of items of the type {str(item.type)[:40]!r} {NEW}")
         tokens += BUILT_IN_TOKENS * _built_in(item.tools or [])
         for content in (item.content, item.output):
-            added, seen = _content_bound(content)
+            added, seen = _content_bound(content, named)
             tokens, visible = tokens + added, visible and seen
-    return tokens, visible
+    return tokens, visible, named
 
 
 def _built_in(tools: list[wire.Tool]) -> int:
@@ -114,7 +149,7 @@ def _built_in(tools: list[wire.Tool]) -> int:
     return found
 
 
-def _content_bound(content: msgspec.Raw) -> tuple[int, bool]:
+def _content_bound(content: msgspec.Raw, named: _Named) -> tuple[int, bool]:
     """Return what is to be added for content beyond its bytes, and whether all of it can be seen."""
     first = bytes(memoryview(content)[:1])
     if first not in (b"[", b"{"):
@@ -126,7 +161,8 @@ def _content_bound(content: msgspec.Raw) -> tuple[int, bool]:
     tokens, visible = 0, True
     for part in parts:
         if part.file_id is not None:
-            raise parameters.unsupported("input", KEPT + "Send the data itself.")
+            named.files.append(part.file_id[:LONGEST_ID])
+            visible = False
         if part.type == "input_audio":
             raise parameters.unsupported("input", "audio tokens have prices of their own. Leave audio out.")
         if part.type == "input_image" and (part.image_url or "")[:11].lower() == "data:image/":

@@ -22,6 +22,13 @@ def is_foreign(item: object) -> bool:
     return isinstance(kept, str) and kept.startswith((_SEAL, _REDACTED))
 
 
+def named_by(item: object) -> str:
+    """Return the id of an item of reasoning that says nothing of the thought itself: a provider looks it up; else ""."""
+    if not isinstance(item, dict) or item.get("type") != "reasoning" or item.get("encrypted_content"):
+        return ""
+    return str(item.get("id") or "")
+
+
 def read_reasoning(item: dict[str, Any]) -> Thinking:
     """Read an item of reasoning. What OpenAI encrypted is left out: nobody else can read it."""
     told = shapes.objects(item.get("summary"), "input") or shapes.objects(item.get("content"), "input")

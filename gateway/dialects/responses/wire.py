@@ -24,6 +24,8 @@ class Item(msgspec.Struct):
 
     type: str | None = None
     role: str | None = None
+    id: str | None = None
+    encrypted_content: str | None = None
     content: msgspec.Raw = NOTHING
     output: msgspec.Raw = NOTHING
     tools: list[Tool] | None = None

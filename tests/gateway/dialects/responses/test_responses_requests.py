@@ -16,6 +16,7 @@ from gateway.dialects.responses.request import read_request
 from gateway.dialects.responses.thinking import read_reasoning, written_reasoning
 from gateway.endpoints import RESPONSES
 from gateway.errors import RequestError
+from gateway.kept.records import Wish
 from tests.factories import gateway as make
 from tests.gateway.dialects.speaking import OPENAI, parsed
 
@@ -63,47 +64,50 @@ def test_what_cannot_be_seen_is_bound_by_the_window(changes: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize(
-    ("changes", "param"),
+    ("changes", "wish"),
     [
-        ({"previous_response_id": "resp_1"}, "previous_response_id"),
-        ({"conversation": "conv_1"}, "conversation"),
-        ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input"),
-        ({"input": [{"id": "msg_1"}]}, "input"),
-        ({"input": [{"type": "image_generation_call", "id": "ig_1"}]}, "input"),
-        ({"input": said({"type": "input_file", "file_id": "file-1"})}, "input"),
-        ({"input": said({"type": "input_image", "file_id": "file-1"})}, "input"),
+        ({"previous_response_id": "resp_1"}, Wish(previous="resp_1")),
+        ({"input": [{"type": "item_reference", "id": "msg_1"}]}, Wish(items=("msg_1",))),
+        ({"input": [{"id": "msg_1"}], "store": False}, Wish(False, items=("msg_1",))),
+        ({"input": [{"type": "reasoning", "id": "rs_1", "summary": []}]}, Wish(thoughts=("rs_1",))),
+        ({"input": said({"type": "input_file", "file_id": "file-1"})}, Wish(files=("file-1",))),
+        ({"input": said({"type": "input_image", "file_id": "file-1"})}, Wish(files=("file-1",))),
         (
             {
                 "input": [
                     {"type": "function_call_output", "call_id": "c", "output": [{"type": "input_file", "file_id": "f"}]}
                 ]
             },
-            "input",
+            Wish(files=("f",)),
         ),
         (
             {"input": [{"type": "computer_call_output", "call_id": "c", "output": {"file_id": "f"}}]},
-            "input",
+            Wish(files=("f",)),
         ),
+        ({"background": True}, Wish(background=True)),
+        ({"store": False}, None),
     ],
 )
-def test_what_the_provider_keeps_for_all_callers_cannot_be_reached(changes: dict[str, Any], param: str) -> None:
-    with pytest.raises(RequestError, match="which all callers share here") as refused:
-        parsed(parse, BODY | changes)
-    assert refused.value.param == param
+def test_what_is_kept_elsewhere_is_named(changes: dict[str, Any], wish: Wish | None) -> None:
+    request = parsed(parse, BODY | changes)
+    assert request.kept == wish
+    assert request.window_bound == bool(wish and wish.files)
 
 
 @pytest.mark.parametrize(
     ("changes", "param"),
     [
-        ({"background": True}, "background"),
         ({"conversation": "conv_1"}, "conversation"),
+        ({"input": [{"type": "image_generation_call", "id": "ig_1"}]}, "input"),
+        ({"input": [{"content": "x"}]}, "input"),
+        ({"previous_response_id": ["resp_1"]}, "previous_response_id"),
         ({"prompt": {"id": "pmpt_1"}}, "prompt"),
         ({"context_management": [{"type": "compaction"}]}, "context_management"),
         ({"moderation": {"model": "omni"}}, "moderation"),
         ({"something_new": 1}, "something_new"),
         ({"service_tier": "priority"}, "service_tier"),
         ({"prompt_cache_options": {"ttl": "12h"}}, "prompt_cache_options"),
-        ({"Background": True}, "Background"),
+        ({"Background": True}, "background"),
         ({"Max_output_tokens": 5}, "max_output_tokens"),
         ({"tools": [{"type": "web_search"}]}, "tools"),
         ({"tools": [{"type": "code_interpreter", "container": {"type": "auto"}}]}, "tools"),
@@ -253,7 +257,7 @@ def test_thought_of_others_is_left_out_where_openai_would_refuse_it() -> None:
     own = {"type": "reasoning", "summary": [], "encrypted_content": "gAAA"}
     foreign = written_reasoning(Thinking("hmm", "sig", by="anthropic"), "rs_1", "completed")
     said = {"role": "user", "content": 'What is "atrium:" here?'}
-    body = BODY | {"input": [said, own, foreign]}
+    body = BODY | {"input": [said, own, foreign], "store": False}
     sent = ResponsesLane().outbound(parsed(parse, body), OPENAI, 99, {})
     assert json.loads(sent.body) == body | {"model": "gpt-5", "input": [said, own], "max_output_tokens": 99}
 

@@ -1,0 +1,195 @@
+"""Answers about what providers keep for a caller: responses that were made before, and files. Others' do not exist."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from gateway.dialects.error_bodies import error_body
+from gateway.dialects.openai_answer import as_detail, status_of
+from gateway.dialects.responses.kept import ENDED, Renaming, responses_in
+from gateway.dialects.responses.relayed import ResponsesStream
+from gateway.dialects.responses.writer import failed
+from gateway.dialects.shapes import answered
+from gateway.endpoints import RESPONSE, RESPONSE_CANCEL, RESPONSE_DELETE, RESPONSE_INPUT
+from gateway.errors import ClientGoneError, GatewayError, NotKeptError, RateError, RequestError, UpstreamError
+from gateway.headers import JSON, NO_STORE, call_headers
+from gateway.kept.records import Kept, may_touch
+from gateway.quotas.interface import Remaining
+from gateway.quotas.refusals import rate_words, retry_after_s
+from gateway.quotas.slices import Parts, windows_of
+from gateway.runtime import Runtime
+from gateway.snapshot import Snapshot
+from gateway.stages.ask import allowed, ask, operation_of, path_of, place_of, read
+from gateway.stages.call import provider_error
+from gateway.stages.keep import not_found, parts_of
+from gateway.stages.limit import every_quota_of
+from gateway.stages.relay import STREAM_HEADERS
+from gateway.stages.settle import settle_response
+from gateway.types import Call, Principal
+
+RETRIEVED = ("include", "include_obfuscation", "stream", "starting_after")  # openai 3.52.0, response_retrieve_params.py
+LISTED = ("after", "before", "include", "limit", "order")
+EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
+
+
+async def answer_kept(call: Call, principal: Principal, snapshot: Snapshot, runtime: Runtime) -> None:
+    """Answer what is asked about something that is kept. It counts as a request; it costs no money.
+
+    Raises NotKeptError (404), RateError (429), UpstreamError, StoreUnavailable (503: whose it is cannot be looked up).
+    """
+    taken = await _limited(principal, snapshot, runtime)
+    try:
+        await _ANSWERS[call.endpoint.name](call, principal, snapshot, runtime)
+    finally:
+        held = [(part, amount) for part, amount in taken if part.quota.metric == "concurrent"]
+        if held:
+            runtime.later(runtime.rates.give_back(windows_of(held), runtime.clock.now()))
+
+
+async def own(call: Call, principal: Principal, kind: str, runtime: Runtime) -> Kept:
+    """Return the object that a call is about. Raises NotKeptError where it is not the caller's."""
+    id_ = call.target.partition("?")[0]
+    kept = (await runtime.kept.find([id_])).get(id_)
+    if kept is None or kept.kind != kind or not may_touch(kept.owner, principal.key):
+        raise not_found(kind, id_)
+    return kept
+
+
+async def respond(call: Call, body: bytes, runtime: Runtime) -> None:
+    """Give a JSON answer."""
+    await call.client.respond(200, [*call_headers(call, runtime), JSON, NO_STORE], body)
+
+
+async def _limited(principal: Principal, snapshot: Snapshot, runtime: Runtime) -> Parts:
+    """Count the call against the limits of requests and of calls at once. Raises RateError."""
+    quotas = [quota for quota in every_quota_of(principal, snapshot) if quota.model_id is None]
+    asks = [(quota, 1) for quota in quotas if quota.metric in ("requests", "concurrent")]
+    now = runtime.clock.now()
+    taken = await runtime.rates.take(asks, now) if asks else []
+    if isinstance(taken, Remaining):
+        raise RateError(rate_words(taken, 1, principal, now), retry_after_s=retry_after_s(taken, now))
+    return taken
+
+
+async def _retrieve(call: Call, principal: Principal, snapshot: Snapshot, runtime: Runtime) -> None:
+    kept = await own(call, principal, "response", runtime)
+    query = allowed(call.target.partition("?")[2], RETRIEVED)
+    if "stream=true" in query.split("&"):
+        await _resume(call, kept, query, snapshot, runtime)
+    else:
+        await respond(call, (await _asked(call, kept, "GET", operation_of(kept), query, snapshot, runtime))[0], runtime)
+
+
+async def _cancel(call: Call, principal: Principal, snapshot: Snapshot, runtime: Runtime) -> None:
+    kept = await own(call, principal, "response", runtime)
+    body, _ = await _asked(call, kept, "POST", operation_of(kept, "cancel"), "", snapshot, runtime)
+    await respond(call, body, runtime)
+
+
+async def _delete(call: Call, principal: Principal, snapshot: Snapshot, runtime: Runtime) -> None:
+    """Delete it there and here. What still runs is not: nobody could say any more what it used."""
+    kept = await own(call, principal, "response", runtime)
+    place = place_of(kept, snapshot)
+    try:
+        if kept.pending:
+            _, response = await _asked(call, kept, "GET", operation_of(kept), "", snapshot, runtime)
+            if response.get("status") not in ENDED:
+                raise RequestError(
+                    f"{kept.id} is still being made. Cancel it (POST /v1/responses/{kept.id}/cancel), or wait until it "
+                    "has ended.",
+                    code="still_running",
+                    status=409,
+                )
+        deleted = await ask(call, kept, place, "DELETE", path_of(place, operation_of(kept)), runtime)
+        await read(call, deleted, place, runtime)
+    except NotKeptError:
+        pass  # the provider has deleted it by itself
+    await runtime.kept.forget(kept.id)
+    await respond(call, msgspec.json.encode({"id": kept.id, "object": "response", "deleted": True}), runtime)
+
+
+async def _input_items(call: Call, principal: Principal, snapshot: Snapshot, runtime: Runtime) -> None:
+    kept = await own(call, principal, "response", runtime)
+    place, query = place_of(kept, snapshot), allowed(call.target.partition("?")[2], LISTED)
+    path = path_of(place, operation_of(kept, "input_items"), query)
+    body = await read(call, await ask(call, kept, place, "GET", path, runtime), place, runtime)
+    found = answered(body)
+    if found is not None and (
+        named := [part for part in parts_of(found.get("data")) if isinstance(part.get("file_id"), str)]
+    ):
+        names = await runtime.kept.names(kept.provider_id, {part["file_id"] for part in named})
+        for part in named:
+            part["file_id"] = names.get(part["file_id"], "")
+        body = msgspec.json.encode(found)
+    await respond(call, body, runtime)
+
+
+async def _asked(
+    call: Call, kept: Kept, method: str, operation: str, query: str, snapshot: Snapshot, runtime: Runtime
+) -> tuple[bytes, Mapping[str, Any]]:
+    """Return a response with our ids, as bytes and decoded. What it used is settled before the caller sees that it ended."""
+    place = place_of(kept, snapshot)
+    answer = await ask(call, kept, place, method, path_of(place, operation, query), runtime)
+    body = await read(call, answer, place, runtime)
+    response = answered(body)
+    if response is None:
+        raise UpstreamError(f"The provider {place.provider} answered with something that is not JSON. Try again.")
+    await _noted(kept, response, runtime)
+    return (await _renaming(kept, response, runtime)).whole(body), response
+
+
+async def _noted(kept: Kept, response: Mapping[str, Any], runtime: Runtime) -> None:
+    if kept.pending:
+        await settle_response(kept, response, runtime)
+
+
+async def _renaming(kept: Kept, response: Mapping[str, Any], runtime: Runtime) -> Renaming:
+    previous = response.get("previous_response_id")
+    if not isinstance(previous, str):
+        return Renaming(kept.id)
+    return Renaming(kept.id, (await runtime.kept.names(kept.provider_id, [previous])).get(previous, ""))
+
+
+async def _resume(call: Call, kept: Kept, query: str, snapshot: Snapshot, runtime: Runtime) -> None:
+    """Relay the events of a background response, from `starting_after` on."""
+    place, watch, client = place_of(kept, snapshot), call.watch, call.client
+    path = path_of(place, operation_of(kept), query)
+    answer = await ask(call, kept, place, "GET", path, runtime, {"accept": "text/event-stream"})
+    stream, renaming, begun = ResponsesStream(), Renaming(kept.id), False
+    try:
+        while not stream.done:
+            data = await watch.upstream(answer.chunk(), place.idle_timeout_s, begun=begun)
+            begun, events = True, stream.feed(data) if data else stream.end()
+            for response in responses_in(events):
+                await _noted(kept, response, runtime)
+                renaming = await _renaming(kept, response, runtime)
+            if not client.started:
+                await client.start(200, [*call_headers(call, runtime), EVENTS, *STREAM_HEADERS])
+            await watch.client(client.write(renaming.events(events)), runtime.limits.write_timeout_s)
+            if stream.error is not None:
+                raise provider_error(status_of(stream.error), as_detail(stream.error), place)
+            if not data and not stream.done:
+                raise UpstreamError(
+                    f"The provider {place.provider} broke off. Ask again, from the last event you have."
+                )
+        await watch.client(client.finish(), runtime.limits.write_timeout_s)
+    except ClientGoneError:
+        raise
+    except GatewayError as error:
+        if not client.started:
+            raise
+        call.error = error
+        last = stream.cut() + failed(error_body(error, "openai", call.request_id, call.portal_url))
+        await watch.client(client.write(last), runtime.limits.write_timeout_s)
+        await watch.client(client.finish(), runtime.limits.write_timeout_s)
+    finally:
+        answer.close()
+
+
+_ANSWERS: Mapping[str, Callable[[Call, Principal, Snapshot, Runtime], Awaitable[None]]] = {
+    RESPONSE.name: _retrieve,
+    RESPONSE_DELETE.name: _delete,
+    RESPONSE_CANCEL.name: _cancel,
+    RESPONSE_INPUT.name: _input_items,
+}

@@ -1,0 +1,132 @@
+"""OpenAI's own SDK going on from what OpenAI keeps: create, retrieve, continue, background, cancel, delete; and others' keys."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import openai
+import pytest
+
+from gateway.stages.meter import cost
+from gateway.types import Usage
+from tests.factories import gateway as make
+from tests.factories.kept import MemoryKept
+from tests.gateway.conftest import StartGateway
+from tests.gateway.live import LiveGateway, until
+from tests.upstream import FakeUpstream, Plan
+
+
+@pytest.fixture
+def store() -> MemoryKept:
+    """The register of the gateway."""
+    return MemoryKept()
+
+
+@pytest.fixture
+def gateway(start_gateway: StartGateway, upstream: FakeUpstream, store: MemoryKept) -> LiveGateway:
+    """A gateway with `native` at a provider that keeps responses, and `chat-small` at one that does not."""
+    native = make.deployment(upstream.url, id="dep_n", options={"profile": "openai"}, upstream_model="gpt-5")
+    chat = make.deployment(upstream.url, id="dep_c", provider_id="prov_2")
+    quotas = [make.quota("usd", "month", 10**12), make.quota("requests", "hour", 1_000)]
+    gateway = start_gateway(models=[make.model("native", native), make.model("chat-small", chat)], quotas=quotas)
+    gateway.runtime.kept = store
+    return gateway
+
+
+@pytest.fixture
+def client(gateway: LiveGateway) -> Iterator[openai.OpenAI]:
+    """OpenAI's client, set up as our documentation says."""
+    with gateway.openai() as found:
+        yield found
+
+
+def test_a_conversation_goes_on_from_what_is_kept(
+    client: openai.OpenAI, gateway: LiveGateway, upstream: FakeUpstream, store: MemoryKept
+) -> None:
+    upstream.always(Plan(text="Hello there.", prompt_tokens=10, completion_tokens=3))
+    first = client.responses.create(model="native", input="Hi")
+    assert first.id in store.objects and store.objects[first.id].upstream_id == "resp_fake_1"
+    assert client.responses.retrieve(first.id).output_text == "Hello there."
+    with client.responses.stream(model="native", input="And?", previous_response_id=first.id) as stream:
+        ids = {event.response.id for event in stream if event.type in ("response.created", "response.completed")}
+        second = stream.get_final_response()
+    assert ids == {second.id} and second.id in store.objects
+    assert upstream.received[-1].json()["previous_response_id"] == "resp_fake_1"
+    assert client.responses.retrieve(second.id).previous_response_id == first.id
+    assert gateway.journal.opened[-1].bound_input_tokens < 1_000  # as long as the earlier one was, and not the window
+    [item] = client.responses.input_items.list(second.id).data
+    assert item.role == "user"  # type: ignore[union-attr]
+    refer: Any = [{"type": "item_reference", "id": second.output[0].id}, {"role": "user", "content": "Go on."}]
+    assert client.responses.create(model="native", input=refer).output_text == "Hello there."
+    client.responses.delete(first.id)
+    with pytest.raises(openai.NotFoundError):
+        client.responses.retrieve(first.id)
+    writes = store.writes
+    client.responses.create(model="native", input="Hi", store=False)
+    client.responses.create(model="chat-small", input="Hi")
+    assert store.writes == writes  # what nobody keeps is not noted
+    assert len(gateway.journal.closed) == 5 and not any(one.estimated for one in gateway.journal.closed)
+
+
+def test_work_in_the_background_is_charged_at_most_until_it_ends_and_then_once(
+    client: openai.OpenAI, gateway: LiveGateway, upstream: FakeUpstream, store: MemoryKept
+) -> None:
+    upstream.always(Plan(text="one two three", prompt_tokens=100, completion_tokens=20))
+    begun = client.responses.create(model="native", input="Hi", background=True)
+    [opened], [closed] = gateway.journal.opened, gateway.journal.closed
+    assert (begun.status, closed.estimated, closed.cost_nano_usd) == ("queued", True, opened.bound_nano_usd)
+    refused = gateway.client.delete(f"/v1/responses/{begun.id}")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "still_running")
+    assert client.responses.retrieve(begun.id).status == "completed"
+    assert client.responses.retrieve(begun.id).output_text == "one two three"
+    used = Usage(100, output_tokens=20)
+    assert store.settled == [(begun.id, used, cost(used, make.PRICE))]
+    streamed = client.responses.create(model="native", input="Hi", background=True, stream=True)
+    *_, last = streamed
+    assert last.type == "response.completed" and not gateway.journal.closed[-1].estimated
+    rest = list(client.responses.retrieve(last.response.id, stream=True, starting_after=4))
+    assert rest[0].sequence_number == 5 and rest[-1].response.id == last.response.id  # type: ignore[union-attr]
+    third = client.responses.create(model="native", input="Hi", background=True)
+    assert client.responses.cancel(third.id).status == "cancelled"
+    assert store.settled[-1] == (third.id, None, 0)  # nobody says what was made before: the most stays charged
+    assert gateway.money.held("quota_team_usd_month") == 0
+
+
+def test_others_and_made_up_ids_get_the_same_and_all_of_it_is_counted(
+    client: openai.OpenAI, gateway: LiveGateway, upstream: FakeUpstream, store: MemoryKept
+) -> None:
+    mine = client.responses.create(model="native", input="Hi")
+    other = gateway.http(gateway.keys.add(make.key_entry("key_2", owner_id="user_2")))
+    same = gateway.http(gateway.keys.add(make.key_entry("key_3")))
+    calls: list[tuple[str, str]] = [
+        ("GET", ""), ("GET", "?stream=true"), ("DELETE", ""), ("POST", "/cancel"), ("GET", "/input_items"),
+    ]  # fmt: skip
+    asked = len(upstream.received)
+    for method, rest in calls:
+        told = other.request(method, f"/v1/responses/{mine.id}{rest}")
+        made_up = other.request(method, f"/v1/responses/resp_none{rest}")
+        assert told.status_code == made_up.status_code == 404
+        assert told.json()["error"]["message"].replace(mine.id, "resp_none") == made_up.json()["error"]["message"]
+    body = {"model": "native", "input": "Hi", "previous_response_id": mine.id}
+    assert other.post("/v1/responses", json=body).json()["error"]["code"] == "previous_response_not_found"
+    assert gateway.stranger.get(f"/v1/responses/{mine.id}").status_code == 401
+    assert len(upstream.received) == asked
+    [_, requests] = gateway.client.get("/v1/key").json()["limits"]
+    assert requests["left"] <= 1_000 - 2 * len(calls)
+    assert same.get(f"/v1/responses/{mine.id}").json()["id"] == mine.id
+    elsewhere = same.post("/v1/responses", json=body | {"model": "chat-small"})
+    assert (elsewhere.status_code, elsewhere.json()["error"]["code"]) == (400, "kept_elsewhere")
+    upstream.shelf.responses.clear()  # the provider forgets
+    gone = gateway.client.get(f"/v1/responses/{mine.id}")
+    assert (gone.status_code, gone.json()["error"]["code"]) == (404, "gone_at_provider")
+    refused = gateway.client.post("/v1/responses", json=body)
+    assert mine.id in refused.text and "resp_fake" not in refused.text
+    store.away = True
+    assert gateway.client.get(f"/v1/responses/{mine.id}").status_code == 503
+    assert gateway.client.post("/v1/responses", json=body).status_code == 503
+    answer = gateway.client.post("/v1/responses", json={"model": "native", "input": "Hi"})
+    assert (answer.status_code, answer.json()["store"]) == (200, False)  # an answer, that says it is not kept
+    background = gateway.client.post("/v1/responses", json={"model": "native", "input": "Hi", "background": True})
+    assert (background.status_code, background.json()["error"]["code"]) == (503, "not_kept")
+    assert gateway.journal.closed[-1].cost_nano_usd == gateway.journal.opened[-1].bound_nano_usd
+    lines = until(lambda: [one for one in gateway.observed.lines if one.endpoint == "responses.get"])
+    assert {one.status for one in lines} >= {200, 404, 503}
