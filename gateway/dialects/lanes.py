@@ -43,9 +43,13 @@ class Stream(Protocol):
     """
 
     prompt_usage: Usage | None
-    usage: Usage | None
     done: bool
     error: object
+
+    @property
+    def usage(self) -> Usage | None:
+        """See above."""
+        ...
 
     def feed(self, data: bytes) -> bytes:
         """Take what came, however the network cut it; return what the client gets now."""

@@ -19,6 +19,9 @@ class Profile:
     `renamed`: parameters that have another name there.
     `extras`: parameters that it documents, beyond those that all may get, and that change nothing about what is billed.
     `responses`: it serves the Responses API itself; others get such calls as chats.
+    `speech`: where it makes speech, it does so in OpenAI's words.
+    `form_fields`: all that its transcriptions take of a form; empty: what OpenAI's take.
+    `least_seconds`: what it bills for a recording that is shorter.
     `rerank`: where it reranks, below its base URL; "": it is not known to. `rerank_top`: its name for how many it returns.
     `image_pixels`: the largest image that it bills as one, where larger ones cost more; 0: all cost the same.
     """
@@ -31,6 +34,9 @@ class Profile:
     renamed: Mapping[str, str] = field(default_factory=dict)
     extras: frozenset[str] = frozenset()
     responses: bool = False
+    speech: bool = True
+    form_fields: frozenset[str] = frozenset()
+    least_seconds: int = 0
     rerank: str = ""
     rerank_top: str = "top_n"
     image_pixels: int = 0

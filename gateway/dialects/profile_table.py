@@ -36,6 +36,8 @@ ROWS = (
         ),
         renamed={"seed": "random_seed"},
         extras=frozenset({"random_seed", "safe_prompt", "prompt_mode"}),
+        speech=False,  # client/speech.py: sound within JSON
+        form_fields=frozenset({"model", "file", "language", "temperature", "stream", "diarize", "context_bias[]"}),
     ),
     # Deprecates max_tokens, and tells usage of streams in "x_groq" (PyPI groq 1.7.0, types/chat).
     Profile(
@@ -44,6 +46,7 @@ ROWS = (
         ("api.groq.com",),
         COMPLETION,
         extras=frozenset({"citation_options", "disable_tool_validation"}),
+        least_seconds=10,  # https://console.groq.com/docs/speech-to-text, "Minimum Billed Length"
     ),
     # Deprecates max_tokens (PyPI cerebras-cloud-sdk 1.91.0, types/chat/completion_create_params.py).
     Profile(

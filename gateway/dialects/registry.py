@@ -14,6 +14,9 @@ from gateway.dialects.anthropic.formats import MessagesClient, MessagesProvider
 from gateway.dialects.anthropic.lane import CountLane, MessagesLane
 from gateway.dialects.anthropic.prompt import counted as counted_messages
 from gateway.dialects.anthropic.prompt import prompt as messages_prompt
+from gateway.dialects.audio import speech
+from gateway.dialects.audio import transcription as recordings
+from gateway.dialects.audio.lane import TranscriptionLane
 from gateway.dialects.bedrock import parse as converse
 from gateway.dialects.bedrock.client import ConverseClient
 from gateway.dialects.bedrock.lane import ConverseLane
@@ -32,6 +35,7 @@ from gateway.dialects.images import parse as images
 from gateway.dialects.images.lane import ImageLane
 from gateway.dialects.lanes import Lane
 from gateway.dialects.members import Members
+from gateway.dialects.multipart import Form
 from gateway.dialects.openai_lane import OpenAILane
 from gateway.dialects.realtime import RealtimeLane
 from gateway.dialects.profiles import profile_of
@@ -101,6 +105,23 @@ SERVICES: dict[Kind, Service] = {
         lambda members, _: moderations.parse(members), moderations.prompt, has_output=False
     ),
     ("openai", "rerank"): Service(lambda members, _: rerank.parse(members), rerank.prompt, has_output=False),
+    ("openai", "speech"): Service(
+        lambda members, _: speech.parse(members), speech.prompt, media=speech.MEDIA, has_output=False
+    ),
+    ("openai", "transcriptions"): Service(
+        lambda members, _: recordings.parse_transcription(members),
+        recordings.prompt,
+        reads=Form.of,
+        media=recordings.MEDIA,
+        has_output=False,
+    ),
+    ("openai", "translations"): Service(
+        lambda members, _: recordings.parse_translation(members),
+        recordings.prompt,
+        reads=Form.of,
+        media=recordings.MEDIA,
+        has_output=False,
+    ),
     ("anthropic", "messages"): Service(
         lambda members, _: messages.parse(members),
         messages_prompt,
@@ -155,6 +176,9 @@ PROVIDERS: dict[str, ProviderDialect] = {
             ("openai", "completions"): OpenAILane(completions, "/completions"),
             ("openai", "realtime"): RealtimeLane(),
             ("openai", "embeddings"): OpenAILane(embeddings, "/embeddings"),
+            ("openai", "speech"): speech.SpeechLane(),
+            ("openai", "transcriptions"): TranscriptionLane("/audio/transcriptions"),
+            ("openai", "translations"): TranscriptionLane("/audio/translations"),
             ("openai", "moderations"): OpenAILane(moderations, "/moderations"),
             ("openai", "rerank"): RerankLane(),
             ("openai", "images"): ImageLane("/images/generations"),
@@ -169,6 +193,9 @@ PROVIDERS: dict[str, ProviderDialect] = {
             ("openai", "completions"): OpenAILane(completions, "/completions", azure.path_of),
             ("openai", "realtime"): RealtimeLane(azure.realtime_path),
             ("openai", "embeddings"): OpenAILane(embeddings, "/embeddings", azure.path_of),
+            ("openai", "speech"): speech.SpeechLane(azure.path_of),
+            ("openai", "transcriptions"): TranscriptionLane("/audio/transcriptions", azure.path_of),
+            ("openai", "translations"): TranscriptionLane("/audio/translations", azure.path_of),
             ("openai", "rerank"): RerankLane(azure.rerank_path),
             ("openai", "images"): ImageLane("/images/generations", azure.path_of),
             ("openai", "image_edits"): ImageLane("/images/edits", azure.path_of),
@@ -203,13 +230,16 @@ def service_of(endpoint: Endpoint) -> Service:
 
 def lane_of(endpoint: Endpoint, deployment: DeploymentPolicy) -> Lane | None:
     """Return the way of a call of this endpoint to this deployment; None: there is none."""
-    return _lane(endpoint.dialect, endpoint.kind, deployment.dialect, _serves(endpoint.kind, deployment))
+    lane = _lane(endpoint.dialect, endpoint.kind, deployment.dialect, _serves(endpoint.kind, deployment))
+    return lane.at(deployment) if isinstance(lane, TranscriptionLane) else lane
 
 
 def _serves(kind: str, deployment: DeploymentPolicy) -> bool:
     """Say whether a deployment has what only some of its dialect have."""
     if kind == "responses":
         return serves_responses(deployment)
+    if kind == "speech":
+        return profile_of(deployment).speech
     return kind != "rerank" or deployment.dialect != "openai" or bool(profile_of(deployment).rerank)
 
 

@@ -32,7 +32,7 @@ def longest_s(size: int) -> int:
     return size * 8 // LEAST_BITRATE + 1
 
 
-def played_s(data: bytes | memoryview) -> float | None:
+def played_s(data: bytes | bytearray | memoryview) -> float | None:
     """Return the seconds that a recording plays, None where its container does not say, or not credibly.
 
     WAV, MP3, Ogg (Opus, Vorbis, FLAC), FLAC, MP4 and M4A, AIFF, WMA. A WebM that a browser recorded does not say.
@@ -50,7 +50,7 @@ def played_s(data: bytes | memoryview) -> float | None:
     return said if said and least <= said < MOST_SECONDS else None
 
 
-def seconds_of(data: bytes | memoryview) -> int:
+def seconds_of(data: bytes | bytearray | memoryview) -> int:
     """Return the whole seconds that a recording is billed for, as far as that is known beforehand: never fewer."""
     played = played_s(data)
     return longest_s(len(data)) if played is None else max(1, ceil(played))

@@ -38,9 +38,11 @@ def tokens_of(told: Mapping[str, Any], names: tuple[str, str] = ("input", "outpu
 
 def told_seconds(value: object) -> int | None:
     """Return a duration in whole seconds, rounded up; None where it is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < MOST_SECONDS:
+    try:
+        seconds = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else -1.0
+    except (ValueError, OverflowError):
         return None
-    return ceil(value)
+    return ceil(seconds) if 0 <= seconds < MOST_SECONDS else None
 
 
 def _with(usage: Usage, units: dict[str, int], estimated: tuple[str, ...] = ()) -> Usage:
