@@ -17,9 +17,13 @@ from gateway.dialects.anthropic.prompt import prompt as messages_prompt
 from gateway.dialects.audio import speech
 from gateway.dialects.audio import transcription as recordings
 from gateway.dialects.audio.lane import TranscriptionLane
+from gateway.dialects.bedrock import embeddings as bedrock_embeddings
+from gateway.dialects.bedrock import invoke
 from gateway.dialects.bedrock import parse as converse
 from gateway.dialects.bedrock.client import ConverseClient
+from gateway.dialects.bedrock.invoke_lane import InvokeClient, InvokeLane
 from gateway.dialects.bedrock.lane import ConverseLane
+from gateway.dialects.bedrock.models import is_claude
 from gateway.dialects.bedrock.prompt import prompt as converse_prompt
 from gateway.dialects.bedrock.provider import ConverseProvider
 from gateway.dialects.bedrock.writer import failed as converse_failed
@@ -52,6 +56,7 @@ from gateway.tokens import Countable
 from gateway.types import ParsedRequest
 
 JSON = b"application/json; charset=utf-8"
+FRAMES = b"application/vnd.amazon.eventstream"
 
 Kind = tuple[str, str]  # dialect and kind of an endpoint: the format that its clients speak
 
@@ -74,6 +79,7 @@ class Service:
         b"data: " + body + b"\n\n"
     )  # a stream's last event, of an error body
     counted: Callable[[int], bytes] | None = None  # an answer that tells the prompt's tokens; nobody else is called
+    meant: Callable[[Members, Endpoint], Endpoint] | None = None  # what a body is for, where the path does not say it
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +148,24 @@ SERVICES: dict[Kind, Service] = {
     ("bedrock", "converse_stream"): Service(
         lambda members, model: converse.parse(members, model, True),
         converse_prompt,
-        stream_type=b"application/vnd.amazon.eventstream",
+        stream_type=FRAMES,
         failed=converse_failed,
     ),
+    ("bedrock", "invoke"): Service(
+        lambda members, model: invoke.parse(members, model, False),
+        messages_prompt,
+        reads=invoke.read,
+        meant=invoke.meant,
+    ),
+    ("bedrock", "invoke_stream"): Service(
+        lambda members, model: invoke.parse(members, model, True),
+        messages_prompt,
+        reads=invoke.read,
+        stream_type=FRAMES,
+        failed=converse_failed,
+        meant=invoke.meant,
+    ),
+    ("bedrock", "invoke_embed"): Service(bedrock_embeddings.parse, bedrock_embeddings.prompt, has_output=False),
 }
 
 CLIENTS: dict[Kind, ClientFormat] = {
@@ -156,6 +177,8 @@ CLIENTS: dict[Kind, ClientFormat] = {
     ("gemini", "stream_array"): GeminiClient(array=True),
     ("bedrock", "converse"): ConverseClient(),
     ("bedrock", "converse_stream"): ConverseClient(),
+    ("bedrock", "invoke"): InvokeClient(),
+    ("bedrock", "invoke_stream"): InvokeClient(),
 }
 
 _GEMINI_LANES: dict[Kind, Lane] = {
@@ -212,7 +235,14 @@ PROVIDERS: dict[str, ProviderDialect] = {
     "gemini": ProviderDialect(_GEMINI_LANES, GeminiProvider(), auth="x-goog-api-key"),
     "vertex": ProviderDialect(_GEMINI_LANES, GeminiProvider(), auth="gcp"),
     "bedrock": ProviderDialect(
-        {("bedrock", "converse"): ConverseLane(), ("bedrock", "converse_stream"): ConverseLane()},
+        {
+            ("bedrock", "converse"): ConverseLane(),
+            ("bedrock", "converse_stream"): ConverseLane(),
+            ("bedrock", "invoke"): InvokeLane(),
+            ("bedrock", "invoke_stream"): InvokeLane(),
+            ("bedrock", "invoke_embed"): bedrock_embeddings.InvokeEmbedLane(),
+            ("openai", "embeddings"): bedrock_embeddings.OpenAIEmbedLane(),
+        },
         ConverseProvider(),
         auth="aws",
     ),
@@ -240,6 +270,8 @@ def _serves(kind: str, deployment: DeploymentPolicy) -> bool:
         return serves_responses(deployment)
     if kind == "speech":
         return profile_of(deployment).speech
+    if kind in ("invoke", "invoke_stream"):  # bodies of Anthropic's; other models on Bedrock are asked by Converse
+        return is_claude(deployment.upstream_model)
     return kind != "rerank" or deployment.dialect != "openai" or bool(profile_of(deployment).rerank)
 
 

@@ -8,6 +8,7 @@ from gateway.dialects.anthropic.request import read_request
 from gateway.dialects.anthropic.writer import MessagesWriter
 from gateway.dialects.canonical import Answer, Failed, Request
 from gateway.dialects.lanes import Outbound
+from gateway.dialects.translation import EventWriter
 from gateway.snapshot import DeploymentPolicy
 from gateway.types import ParsedRequest
 
@@ -23,7 +24,7 @@ class MessagesClient:
         """See `ClientFormat.answer`."""
         return write_answer(answer)
 
-    def writer(self, request: ParsedRequest) -> MessagesWriter:
+    def writer(self, request: ParsedRequest) -> EventWriter:
         """See `ClientFormat.writer`."""
         return MessagesWriter()
 

@@ -9,7 +9,7 @@ import msgspec
 from gateway.dialects.anthropic.errors import error_of
 from gateway.dialects.anthropic.relayed import MessagesStream
 from gateway.dialects.anthropic.usage import usage_of
-from gateway.dialects.lanes import Outbound, Whole
+from gateway.dialects.lanes import Outbound, Stream, Whole
 from gateway.dialects.openai_usage import generated
 from gateway.dialects.parameters import unsupported
 from gateway.dialects.shapes import answered
@@ -38,15 +38,16 @@ def api_headers(headers: Mapping[bytes, bytes]) -> dict[str, str]:
     """
     version, betas = headers.get(b"anthropic-version", b""), headers.get(b"anthropic-beta", b"")
     said = {"anthropic-version": version.decode() if _VERSION.match(version) else VERSION}
-    passed = [beta for beta in _listed(betas) if _DATE.sub("", beta) in PASSED]
+    listed = [beta.strip() for beta in betas.decode().split(",")] if _BETAS.match(betas) else []
+    passed = harmless(listed, "anthropic-beta")
     return said | ({"anthropic-beta": ",".join(passed)} if passed else {})
 
 
-def _listed(betas: bytes) -> list[str]:
-    listed = [beta.strip() for beta in betas.decode().split(",")] if _BETAS.match(betas) else []
-    if any(beta.startswith("context-1m") for beta in listed):
-        raise unsupported("anthropic-beta: context-1m", _LONG)
-    return listed
+def harmless(betas: list[str], param: str) -> list[str]:
+    """Return those that change nothing about prices. Raises RequestError for the long context window."""
+    if any(beta.startswith("context-1m") for beta in betas):
+        raise unsupported(f"{param}: context-1m", _LONG)
+    return [beta for beta in betas if _DATE.sub("", beta) in PASSED]
 
 
 class MessagesLane:
@@ -66,7 +67,7 @@ class MessagesLane:
         usage = usage_of(given.get("usage"))
         return _failure(given, usage) or Whole(body, usage, made=generated(body) if usage is None else ())
 
-    def stream(self, request: ParsedRequest) -> MessagesStream:
+    def stream(self, request: ParsedRequest) -> Stream:
         """See `Lane.stream`."""
         return MessagesStream()
 

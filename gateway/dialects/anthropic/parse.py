@@ -52,6 +52,18 @@ def parse(members: Members) -> ParsedRequest:
     return _parsed(members, parameters.count(members, "max_tokens"))
 
 
+def parse_named(members: Members, model: str, streamed: bool, beside: frozenset[str]) -> ParsedRequest:
+    """Read a request whose model, and whether it streams, stand in its path. `beside`: members that it has instead.
+
+    Raises RequestError that names the parameter.
+    """
+    for name in ("model", "stream"):
+        if name in members:
+            raise parameters.unsupported(name, "the path says it here. Leave it out.")
+    parameters.required(members, "max_tokens", "It is the most tokens that the answer may have.")
+    return _read_whole(members, parameters.count(members, "max_tokens"), model, streamed, ALLOWED | beside)
+
+
 def parse_count(members: Members) -> ParsedRequest:
     """Read a request to count a prompt: nothing of it is ever charged. Raises RequestError that names the parameter."""
     if "stream" in members:
@@ -61,15 +73,18 @@ def parse_count(members: Members) -> ParsedRequest:
 
 
 def _parsed(members: Members, cap: int | None) -> ParsedRequest:
-    parameters.plainly_named(members, ALLOWED)
-    model = parameters.model_name(members)
+    return _read_whole(members, cap, parameters.model_name(members), parameters.flag(members, "stream"), ALLOWED)
+
+
+def _read_whole(members: Members, cap: int | None, model: str, streamed: bool, names: frozenset[str]) -> ParsedRequest:
+    parameters.plainly_named(members, names)
     parameters.required(members, "messages", "It is the conversation: a list of messages.")
-    _refuse_unpriced(members)
+    _refuse_unpriced(members, names)
     bound, visible = prompt_bound(members)
     return ParsedRequest(
         members=members,
         model=model,
-        streamed=parameters.flag(members, "stream"),
+        streamed=streamed,
         choices=1,
         output_cap=cap,
         usage_wanted=True,
@@ -167,9 +182,9 @@ def _wrong(name: str) -> RequestError:
     return RequestError(f'The parameter "{name}" is not of the documented shape.', param=name)
 
 
-def _refuse_unpriced(members: Members) -> None:
+def _refuse_unpriced(members: Members, names: frozenset[str]) -> None:
     """Refuse what a provider bills by other meters than tokens in and out; nothing is ever served for nothing."""
-    for name in members.spans.keys() - ALLOWED:
+    for name in members.spans.keys() - names:
         if members.raw(name) != b"null":
             raise parameters.unsupported(name, OUTSIDE.get(name, NEW))
     for name, (values, why) in VALUES.items():

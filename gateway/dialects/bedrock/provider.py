@@ -13,9 +13,13 @@ STREAM_HEADERS = {"accept": "application/vnd.amazon.eventstream"}
 
 def outbound(deployment: DeploymentPolicy, streamed: bool, body: bytes) -> Outbound:
     """Return a request to Converse or ConverseStream; the model is in the path, ARNs with their slashes encoded."""
-    operation = "converse-stream" if streamed else "converse"
-    path = f"/model/{quote(deployment.upstream_model, safe='')}/{operation}"
+    path = path_of(deployment, "converse-stream" if streamed else "converse")
     return Outbound(path, body, STREAM_HEADERS if streamed else {})
+
+
+def path_of(deployment: DeploymentPolicy, operation: str) -> str:
+    """Return the path of an operation on a deployment's model."""
+    return f"/model/{quote(deployment.upstream_model, safe='')}/{operation}"
 
 
 class ConverseProvider:

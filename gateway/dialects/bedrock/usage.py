@@ -1,5 +1,6 @@
 """What a Converse answer used."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from gateway.dialects.shapes import counted, listed
@@ -40,3 +41,36 @@ def written_usage(usage: Usage | None) -> dict[str, Any]:
         times = {"1h": hour, "5m": usage.cache_write_tokens - hour}
         written["cacheDetails"] = [{"ttl": ttl, "inputTokens": count} for ttl, count in times.items() if count]
     return written
+
+
+def invocation_usage(given: object) -> Usage | None:
+    """Read `amazon-bedrock-invocationMetrics`, which ends a stream of InvokeModelWithResponseStream. None: it says nothing.
+
+    Its numbers are those of the response headers of InvokeModel, and leave out caches as those of Converse do.
+    """
+    if not isinstance(given, dict):
+        return None
+    plain, output = counted(given, "inputTokenCount"), counted(given, "outputTokenCount")
+    cached, written = counted(given, "cacheReadInputTokenCount"), counted(given, "cacheWriteInputTokenCount")
+    return Usage(plain + cached + written, cached, written, output) if plain or output or cached or written else None
+
+
+def told_in(headers: Mapping[str, str]) -> Usage | None:
+    """Read what InvokeModel says in the headers of an answer, whose body may not: of embeddings of Cohere's, for one."""
+    into, out = (headers.get(f"x-amzn-bedrock-{way}-token-count", "") for way in ("input", "output"))
+    if not into.isdecimal() or len(into) > 12:
+        return None
+    return Usage(int(into), output_tokens=int(out) if out.isdecimal() and len(out) <= 12 else 0)
+
+
+def written_metrics(usage: Usage | None) -> dict[str, Any]:
+    """Write them; zeros where nothing is known, and for how long it took."""
+    usage = usage or Usage()
+    return {
+        "inputTokenCount": usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens,
+        "outputTokenCount": usage.output_tokens,
+        "invocationLatency": 0,
+        "firstByteLatency": 0,
+        "cacheReadInputTokenCount": usage.cached_tokens,
+        "cacheWriteInputTokenCount": usage.cache_write_tokens,
+    }

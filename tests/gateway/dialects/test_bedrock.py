@@ -262,7 +262,7 @@ def test_the_clients_own_cap_is_what_is_reserved(bedrock: LiveGateway, upstream:
     ("path", "status", "kind"),
     [
         ("/model/unknown/converse", 404, "ResourceNotFoundException"),
-        ("/model/chat-small/invoke", 404, "ResourceNotFoundException"),
+        ("/model/chat-small/count-tokens", 404, "ResourceNotFoundException"),
         ("/model/embed-small/converse", 403, "AccessDeniedException"),
     ],
 )
