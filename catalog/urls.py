@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("providers/add", providers.provider_add, name="catalog-provider-add"),
     path("providers/<str:provider_id>", providers.provider_edit, name="catalog-provider-edit"),
     path("providers/<str:provider_id>/try", providers.provider_try, name="catalog-provider-try"),
+    path("providers/<str:provider_id>/again", providers.provider_again, name="catalog-provider-again"),
     path("providers/<str:provider_id>/credential", credentials.credential_exchange, name="catalog-credential-exchange"),
     path("providers/<str:provider_id>/credential/undo", credentials.credential_undo, name="catalog-credential-undo"),
     path(

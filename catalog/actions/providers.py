@@ -164,3 +164,13 @@ def _check(provider: Provider) -> None:
 
 def _shown(provider: Provider) -> dict[str, Any]:
     return {field: getattr(provider, field) for field in FIELDS}
+
+
+def try_again(*, actor: Actor, provider: Provider) -> None:
+    """Have gateways try at once what is out of a provider, instead of when its time is up. Needs catalog.manage.
+
+    Nothing is stored: each gateway reads it in the change feed, and lets its next call go there.
+    """
+    demand(actor, "catalog.manage")
+    with recorded(actor, "provider:try_again", provider) as trail:
+        trail.changed("provider_try", provider.pk)

@@ -30,7 +30,10 @@ class StepForm(forms.Form):
     """One step; without a day it goes."""
 
     starts = forms.DateField(
-        label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}), help_text="Midnight UTC; without a day the step goes."
+        label="From",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text="Midnight UTC; without a day the step goes.",
     )
     percent = forms.FloatField(label="Share of the calls", required=False, min_value=0, max_value=100)
 

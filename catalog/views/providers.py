@@ -17,7 +17,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods, require_POST
 
 from catalog.actions.credentials import remove_credential, set_credential
-from catalog.actions.providers import change_provider, create_provider
+from catalog.actions.providers import change_provider, create_provider, try_again
 from catalog.connection import working_provider_ids
 from catalog.forms.posting import posted, show_refusal
 from catalog.forms.providers import OPTION, CredentialForm, ProviderForm, show_credential_refusal
@@ -91,6 +91,16 @@ def provider_try(request: HttpRequest, provider_id: str) -> HttpResponse:
     return redirect("catalog-provider-edit", provider.pk)
 
 
+@requires("catalog.manage")
+@require_POST
+def provider_again(request: HttpRequest, provider_id: str) -> HttpResponse:
+    """Have gateways try at once what is out of a provider."""
+    provider = get_object_or_404(Provider, pk=provider_id)
+    try_again(actor=actor_of(request), provider=provider)
+    messages.success(request, "Each gateway lets its next call try it, within a second. Reload to see how it went.")
+    return redirect("catalog-provider-edit", provider.pk)
+
+
 @sensitive_variables("wanted")
 def _store(actor: Actor, provider: Provider, form: CredentialForm) -> None:
     wanted = form.wanted()
@@ -117,7 +127,9 @@ def _page(
     context: dict[str, Any] = {"form": form, "credential": credential, "provider": provider}
     if provider is not None:
         places = provider.deployments.select_related("model").order_by("model__slug")[:200]
-        context["deployments"] = places
+        standing = import_string(settings.CATALOG_STANDING)(provider)
+        context["standing"] = standing
+        context["deployments"] = [(place, standing.places.get(place.pk) if standing else None) for place in places]
         context["works"] = provider.pk in working_provider_ids()
         context["former"] = FormerCredential.objects.filter(provider=provider, until__gt=timezone.now()).first()
         measured = import_string(settings.MODEL_FACTS["provider_health"])

@@ -20,6 +20,7 @@ from portal.people.models import Change, Revision
 
 log = logging.getLogger(__name__)
 
+TRY_AGAIN = "provider_try"  # in the change feed: nothing changed, but it is to be tried
 RING_KINDS: dict[str, Kind] = {"key": "key", "user": "user", "team": "team"}
 
 
@@ -92,6 +93,7 @@ class Refresher:
             finally:
                 await self._cutter.cut()
             self._recall(news)
+            self._let_try(news)
             self.failed = 0
         except (DatabaseError, StoreUnavailable) as error:
             self._alarm("the database cannot be read", error)
@@ -118,6 +120,12 @@ class Refresher:
         if quotas:
             self._money.recall(quotas)
             self._runtime.rates.recall(quotas)
+
+    def _let_try(self, news: News) -> None:
+        """An administrator wants what is out of a provider to be tried at once."""
+        for kind, entity in news.changes:
+            if kind == TRY_AGAIN:
+                self._runtime.health.let_try(entity, self._runtime.clock.monotonic())
 
     def _alarm(self, words: str, error: Exception) -> None:
         self.failed += 1

@@ -48,6 +48,7 @@ class Breaker:
         "cause",
         "cooling_until",
         "opened",
+        "since",
         "until",
     )
 
@@ -60,6 +61,7 @@ class Breaker:
         self.cause: Cause = ""  # why it is open
         self.cooling_until = 0.0  # the provider asked to be left alone until then; it works, though
         self.opened = 0  # times in a row; 0: closed
+        self.since = 0.0  # when the first of them was
         self.until = 0.0  # calls are kept away until then
 
     def state(self, now: float) -> State:
@@ -112,6 +114,8 @@ class Breaker:
     def open(self, now: float, cause: Cause) -> None:
         """Keep calls away: each time in a row for twice as long."""
         rules = self._rules
+        if not self.opened:
+            self.since = now
         self.until = now + min(rules.longest_s, rules.open_s * 2.0 ** min(self.opened, 16))
         self.opened += 1
         self.cause = cause
@@ -132,7 +136,7 @@ class Breaker:
     def close(self) -> None:
         """Let every call go again, and forget what failed."""
         self._calls = self._failures = self._past_calls = self._past_failures = 0
-        self._trying_until = self.until = self.cooling_until = 0.0
+        self._trying_until = self.until = self.cooling_until = self.since = 0.0
         self.opened, self.cause, self.awaits_claim = 0, "", False
 
     def _turn(self, now: float) -> None:

@@ -172,6 +172,12 @@ class Health:
                     breaker.try_now(now)
         self.look_again(now)
 
+    def let_try(self, provider_id: str, now: float) -> None:
+        """Somebody wants what is out of a provider to be tried at once: by the next call, and not only when its time is up."""
+        for place, breaker in self.out():
+            if place.provider_id == provider_id:
+                breaker.try_now(now)
+
     def keep(self, places: Iterable[DeploymentPolicy], now: float) -> None:
         """Forget what is none of these any more, and credentials that were replaced."""
         kept = {place.id: place for place in places}

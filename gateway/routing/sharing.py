@@ -120,7 +120,7 @@ class Sharing:
 
     def _take_in(self, name: str, record: str, at: float) -> None:
         """Believe what changed elsewhere after what is known here."""
-        changed, until, opened, cause = record.split(" ")
+        changed, until, opened, cause, *since = record.split(" ")
         if float(changed) <= self._seen.get(name, 0.0):
             return
         self._seen[name] = float(changed)
@@ -135,6 +135,7 @@ class Sharing:
         breaker = health.of(place).breaker if name == _place_name(place) else health.outage_of(place).breaker
         if int(opened):
             breaker.until, breaker.opened, breaker.cause = now + float(until) - at, int(opened), cast(Cause, cause)
+            breaker.since = now + float(since[0] if since else changed) - at
             breaker.awaits_claim = True
         else:
             breaker.close()
@@ -163,16 +164,26 @@ class Sharing:
             self._runtime.observer.alarm("canary_stopped", key[1].deployment_id)
 
 
+def place_name(deployment_id: str) -> str:
+    """Return what processes call a deployment's breaker among themselves."""
+    return f"place:{deployment_id}"
+
+
+def credential_name(provider_id: str, credential: str) -> str:
+    """Name a provider with a digest of its credential, which is long and random: nobody can go back from it."""
+    digest = blake2b(credential.encode(), digest_size=8, person=b"credential").hexdigest()
+    return f"credential:{provider_id}:{digest}"
+
+
 def _place_name(place: DeploymentPolicy) -> str:
-    return f"place:{place.id}"
+    return place_name(place.id)
 
 
 def _credential_name(place: DeploymentPolicy) -> str:
-    """Name a provider with a digest of its credential, which is long and random: nobody can go back from it."""
-    digest = blake2b(place.credential.encode(), digest_size=8, person=b"credential").hexdigest()
-    return f"credential:{place.provider_id}:{digest}"
+    return credential_name(place.provider_id, place.credential)
 
 
 def _record(breaker: Breaker, now: float, at: float) -> str:
-    """Write how a breaker stands: when it changed, until when it is open (epoch s), how often in a row, why."""
-    return f"{at:.3f} {at + max(0.0, breaker.until - now):.3f} {breaker.opened} {breaker.cause or '-'}"
+    """Write how a breaker stands: when it changed, until when it is open (epoch s), how often in a row, why, since when."""
+    until, since = at + max(0.0, breaker.until - now), at - (now - breaker.since if breaker.opened else 0.0)
+    return f"{at:.3f} {until:.3f} {breaker.opened} {breaker.cause or '-'} {since:.3f}"

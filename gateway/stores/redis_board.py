@@ -1,7 +1,7 @@
 """Redis as the board on which processes tell one another what is out. While it is away, each is on its own."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -19,14 +19,14 @@ KEPT_S = 90 * 86_400  # a stopped canary stays stopped for as long as anybody ma
 class RedisBoard:
     """A `Board`. It fails towards each process's own knowledge, and logs once."""
 
-    def __init__(self, url: str, *, prefix: str = "atrium") -> None:
-        """Connect lazily to `url`."""
+    def __init__(self, url: str, *, prefix: str = "atrium", name: str = "1") -> None:
+        """Connect lazily to `url`. `name` is what this process claims things by."""
         self._redis = Redis.from_url(
             url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, retry=Retry(NoBackoff(), 0),
             decode_responses=True,
         )  # fmt: skip
         self._prefix = "{" + prefix + "}"
-        self._away = False
+        self._away, self._name = False, name
 
     async def exchange(self, news: Mapping[str, str], counts: Counts) -> tuple[dict[str, str], Counts] | None:
         """See `Board.exchange`."""
@@ -54,11 +54,23 @@ class RedisBoard:
     async def claim(self, name: str, for_s: float) -> bool:
         """See `Board.claim`."""
         try:
-            claimed = await self._redis.set(f"{self._prefix}:claim:{name}", "1", nx=True, px=int(for_s * 1000))
+            claimed = await self._redis.set(f"{self._prefix}:claim:{name}", self._name, nx=True, px=int(for_s * 1000))
         except (RedisError, OSError, TimeoutError) as error:
             self._note(error)
             return True
         return bool(claimed)
+
+    async def read(self, claims: Sequence[str]) -> tuple[dict[str, str], dict[str, str]] | None:
+        """Return all records there are, and who holds which of these claims; None while Redis is away."""
+        try:
+            records = await self._redis.hgetall(f"{self._prefix}:ways")
+            names = [f"{self._prefix}:claim:{name}" for name in claims]
+            holders = await self._redis.mget(names) if names else []
+        except (RedisError, OSError, TimeoutError) as error:
+            self._note(error)
+            return None
+        held = {name: str(holder) for name, holder in zip(claims, holders, strict=True) if holder}
+        return {str(name): str(record) for name, record in records.items()}, held
 
     async def aclose(self) -> None:
         """See `Board.aclose`."""
