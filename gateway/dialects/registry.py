@@ -35,14 +35,15 @@ from gateway.dialects.gemini import embeddings as gemini_embeddings
 from gateway.dialects.gemini import lane as gemini_lane
 from gateway.dialects.gemini import request as gemini
 from gateway.dialects.gemini.formats import GeminiClient, GeminiProvider
+from gateway.dialects.gemini.images import GeminiImageLane
 from gateway.dialects.images import parse as images
 from gateway.dialects.images.lane import ImageLane
 from gateway.dialects.lanes import Lane
 from gateway.dialects.members import Members
 from gateway.dialects.multipart import Form
 from gateway.dialects.openai_lane import OpenAILane
-from gateway.dialects.realtime import RealtimeLane
 from gateway.dialects.profiles import profile_of
+from gateway.dialects.realtime import RealtimeLane
 from gateway.dialects.rerank import RerankLane
 from gateway.dialects.responses import parse as responses
 from gateway.dialects.responses.formats import ResponsesClient
@@ -189,6 +190,8 @@ _GEMINI_LANES: dict[Kind, Lane] = {
     ("gemini", "embed"): gemini_embeddings.EmbedLane("embedContent"),
     ("gemini", "batch_embed"): gemini_embeddings.EmbedLane("batchEmbedContents"),
     ("openai", "embeddings"): gemini_embeddings.OpenAIEmbedLane(),
+    ("openai", "images"): GeminiImageLane(),
+    ("openai", "image_edits"): GeminiImageLane(),
 }
 
 PROVIDERS: dict[str, ProviderDialect] = {

@@ -1,10 +1,9 @@
 """Reads a request to make or to edit images, as JSON or as a form: what it may cost, and what is not metered."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from gateway.dialects import parameters
-from gateway.dialects.images import bounds
+from gateway.dialects.images import bounds, pictures
 from gateway.dialects.images.fields import Fields
 from gateway.dialects.members import Members
 from gateway.dialects.multipart import Form
@@ -14,7 +13,6 @@ from gateway.tokens import Countable
 from gateway.types import ParsedRequest
 
 MAX_IMAGES = 10  # OpenAI's, "Create image"
-MAX_PICTURES = 16  # OpenAI's, "Create image edit"
 MAX_PARTIAL = 3
 FORMATS = ("png", "jpeg", "jpg", "webp")
 
@@ -25,8 +23,7 @@ MAKE = frozenset(
     | {"partial_images", "stream", "response_format", "style", "user", "safety_identifier"}
     | {"seed", "negative_prompt", "guidance_scale", "aspect_ratio"}
 )
-PICTURES = ("image", "image[]", "images", "mask", "markup")
-EDIT = MAKE | frozenset({*PICTURES, "input_fidelity"})
+EDIT = MAKE | frozenset({*pictures.NAMES, "input_fidelity"})
 _OUTSIDE = {
     "complexity": "how many tokens of thought it costs is not published. Leave it out.",
     "svg": "another model draws it, which is billed apart. Ask for another format.",
@@ -38,8 +35,6 @@ _OUTSIDE = {
     "width": "say both as the size, such as 1024x1024.",
     "height": "say both as the size, such as 1024x1024.",
 }
-_STORED = "files stored at the provider belong to its account, which all callers share here. Send the image inline."
-_SCHEMES = ("https://", "http://", "data:")
 _NOTHING = frozenset({None, b"null", b"false"})
 
 
@@ -56,7 +51,7 @@ def parse_make(members: Members) -> ParsedRequest:
 
 def parse_edit(members: Members) -> ParsedRequest:
     """Read a request to edit images, which are sent along. Raises RequestError that names the parameter."""
-    count = _pictures(members)
+    count = pictures.count(members)
     if not count:
         raise RequestError(
             'The parameter "image" is missing. It is the image to edit, or a list of them.', param="image"
@@ -66,12 +61,12 @@ def parse_edit(members: Members) -> ParsedRequest:
 
 def prompt(request: ParsedRequest) -> Countable:
     """Return what counts as prompt; pictures are not visible as text."""
-    pictures = _pictures(request.members)
-    overhead = bounds.PROMPT_TOKENS_A_PICTURE * pictures
-    return Countable((Fields(request.members).text("prompt"),), overhead, not pictures)
+    held = pictures.count(request.members)
+    overhead = bounds.PROMPT_TOKENS_A_PICTURE * held
+    return Countable((Fields(request.members).text("prompt"),), overhead, not held)
 
 
-def _parsed(members: Members, fields: Fields, known: frozenset[str], pictures: int) -> ParsedRequest:
+def _parsed(members: Members, fields: Fields, known: frozenset[str], held: int) -> ParsedRequest:
     parameters.plainly_named(members, known)
     model, words = fields.model(), fields.text("prompt")
     if not words:
@@ -86,7 +81,7 @@ def _parsed(members: Members, fields: Fields, known: frozenset[str], pictures: i
         raise parameters.unsupported("n", "a stream has one image. Ask for one, or leave out stream.")
     partial = (fields.count("partial_images", 0, MAX_PARTIAL) or 0) if streamed else 0
     each = bounds.made_tokens(fields.text("size").lower(), fields.text("quality").lower(), partial)
-    seen = pictures * bounds.READ_TOKENS
+    seen = held * bounds.READ_TOKENS
     units = {"images": count, "output_image_tokens": count * each}
     return ParsedRequest(
         members=members,
@@ -97,44 +92,9 @@ def _parsed(members: Members, fields: Fields, known: frozenset[str], pictures: i
         usage_wanted=True,
         prompt_bound=len(words.encode("utf-8", "surrogatepass"))
         + bounds.PROMPT_TOKENS
-        + pictures * bounds.PROMPT_TOKENS_A_PICTURE
+        + held * bounds.PROMPT_TOKENS_A_PICTURE
         + seen,
         window_bound=False,
         extra_output_bound=each,
         unit_bounds=units | ({"input_image_tokens": seen} if seen else {}),
     )
-
-
-def _pictures(members: Members) -> int:
-    """Return how many pictures a request holds. Raises RequestError for what the provider keeps, and too many."""
-    found = 0
-    for name in PICTURES:
-        if name not in members:
-            continue
-        if isinstance(members, Form):
-            found += len(members.files(name))
-        else:
-            given = parameters.value(members, name)
-            listed = given if isinstance(given, list) else [given]
-            found += sum(_check(one, name) for one in listed if one is not None)
-    if found > MAX_PICTURES + 2:  # a mask and markup come on top
-        raise RequestError(f"Send at most {MAX_PICTURES} images to edit.", param="image")
-    return found
-
-
-def _check(picture: Any, param: str) -> bool:
-    """Refuse a picture that is not sent inline or at a public address: `image_url` (OpenAI), `url` (xAI), or the text alone."""
-    address = picture
-    if isinstance(picture, dict):
-        if picture.get("file_id") is not None:
-            raise parameters.unsupported(param, _STORED)
-        address = picture.get("image_url", picture.get("url"))
-        address = address.get("url") if isinstance(address, dict) else address
-    if not isinstance(address, str):
-        raise RequestError(
-            f'The parameter "{param}" must be an object with an "image_url": an address, or the image as a data URL.',
-            param=param,
-        )
-    if not address[:8].lower().startswith(_SCHEMES):
-        raise parameters.unsupported(param, _STORED)
-    return True
