@@ -91,7 +91,7 @@ class Unobserved:
 class Limits:
     """Bounds that hold for every call. Bytes, seconds, counts."""
 
-    max_body_bytes: int = 20 << 20
+    max_body_bytes: int = 26 << 20  # OpenAI takes recordings of 25 MiB
     max_held_bytes: int = 512 << 20  # of all bodies that this process holds at a time
     max_response_bytes: int = 32 << 20
     max_in_flight: int = 4_000
