@@ -6,15 +6,15 @@ import traceback
 
 from gateway.dialects.error_bodies import error_body
 from gateway.directory import describe
-from gateway.encodings import decode_body
 from gateway.endpoints import REALTIME
 from gateway.errors import ClientGoneError, GatewayError, InternalError, UnavailableError
 from gateway.headers import error_headers
 from gateway.realtime.serve import hold_session
-from gateway.routing.said import METADATA, bounds_of, metadata_of
+from gateway.routing.said import METADATA, bounds_of, metadata_in, metadata_of
 from gateway.runtime import Runtime
 from gateway.stages.attempts import serve
 from gateway.stages.authenticate import authenticate, recognised
+from gateway.stages.body import body_of
 from gateway.stages.cache import cached
 from gateway.stages.count import answer_count
 from gateway.stages.fallback import admit
@@ -45,7 +45,7 @@ async def handle(call: Call, runtime: Runtime) -> None:
             await hold_session(call, call.principal, snapshot, runtime)
             return
         service = service_of(call)
-        members = service.reads(await _body(call, runtime), call.headers)
+        members = service.reads(await body_of(call, runtime), call.headers)
         if service.meant is not None:
             call.endpoint = service.meant(members, call.endpoint)
             service = service_of(call)
@@ -54,9 +54,9 @@ async def handle(call: Call, runtime: Runtime) -> None:
             request = await resolved(request, call.principal, runtime)
         if service.counted is not None and await answer_count(call, service, request, snapshot, runtime):
             return
-        bounds, now = bounds_of(call.headers), runtime.clock.now()
-        if METADATA in call.headers:
-            call.metadata = metadata_of(call.headers)
+        bounds, now = bounds_of(call.headers, call.principal.key.data_floor), runtime.clock.now()
+        if METADATA in call.headers or (call.endpoint.dialect == "openai" and "metadata" in members):
+            call.metadata = {**metadata_in(members), **metadata_of(call.headers)}
         grant = call.grant = granted(call.endpoint, call.principal, request, snapshot, now, bounds, call.headers)
         if not (surely_fits(call, grant) and reserved(call, grant, runtime)):
             grant = await admit(call, grant, runtime)
@@ -95,19 +95,6 @@ async def refuse(call: Call, error: GatewayError, runtime: Runtime) -> None:
             await client.respond(error.status, headers, body)
     except GatewayError:
         return  # nobody is left to tell
-
-
-async def _body(call: Call, runtime: Runtime) -> bytes:
-    limits = runtime.limits
-    body = call.client.whole(limits.max_body_bytes)
-    if body is None:
-        watch, idle_s = call.watch, limits.body_idle_s
-        body = await watch.body(call.client.read(limits.max_body_bytes, lambda: watch.extend(idle_s)), idle_s)
-    encoding = call.headers.get(b"content-encoding")
-    if encoding is None:
-        return body
-    # off the loop, since a small body may unpack to many megabytes
-    return await asyncio.to_thread(decode_body, body, encoding.decode("latin-1"), limits.max_body_bytes)
 
 
 async def _fail(call: Call, error: GatewayError, runtime: Runtime) -> None:

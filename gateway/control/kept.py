@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 from django.db import DatabaseError
@@ -10,7 +11,7 @@ from gateway.control import kept_rows as rows
 from gateway.control.database import DatabaseThread
 from gateway.errors import StoreUnavailable
 from gateway.kept.records import POLICIES, Kept, Kind, Pending, Policy
-from gateway.kept.store import Remembered, with_use
+from gateway.kept.store import Remembered
 from gateway.snapshot import KeyEntry
 from gateway.types import Usage
 
@@ -18,7 +19,8 @@ T = TypeVar("T")
 
 WITHIN_S = 3.0  # a register that hangs is one that is away
 
-Note = tuple[Kept, Pending | None]
+Note = Callable[[], None]
+Waiting = list[tuple[Note, asyncio.Future[None]]]
 
 
 class DatabaseKept:
@@ -28,7 +30,7 @@ class DatabaseKept:
         self.policy: Policy = next(one for one in POLICIES if one == policy)
         self._database, self._now = database, now
         self._remembered = Remembered()
-        self._waiting: list[tuple[Note, asyncio.Future[None]]] = []
+        self._waiting: Waiting = []
         self._writing: asyncio.Task[None] | None = None
 
     async def find(self, ids: Collection[str]) -> Mapping[str, Kept]:
@@ -56,22 +58,12 @@ class DatabaseKept:
 
     async def keep(self, kept: Kept, pending: Pending | None = None) -> None:
         """See `KeptStore.keep`."""
-        done = asyncio.get_running_loop().create_future()
-        self._waiting.append(((kept, pending), done))
-        if self._writing is None or self._writing.done():
-            self._writing = asyncio.create_task(self._write())
-        try:
-            async with asyncio.timeout(WITHIN_S):
-                await asyncio.shield(done)
-        except (DatabaseError, TimeoutError) as error:
-            raise _away() from error
+        await self._noted(partial(rows.keep, kept, pending))
 
     async def ended(self, id_: str, usage: Usage | None, items: Collection[str]) -> None:
         """See `KeptStore.ended`."""
-        await self._asked(rows.ended, id_, usage, list(items))
-        kept = self._remembered.get(id_, self._now())
-        if kept is not None:
-            self._remembered.add(with_use(kept, usage))
+        await self._noted(partial(rows.ended, id_, usage, list(items)))
+        self._remembered.drop(id_)
 
     async def settle(self, id_: str, usage: Usage | None, cost_nano_usd: int) -> bool:
         """See `KeptStore.settle`."""
@@ -94,20 +86,33 @@ class DatabaseKept:
         """Delete what has expired a while ago."""
         await self._asked(rows.sweep, self._now())
 
+    async def _noted(self, note: Note) -> None:
+        done = asyncio.get_running_loop().create_future()
+        self._waiting.append((note, done))
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write())
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                await asyncio.shield(done)
+        except (DatabaseError, TimeoutError) as error:
+            raise _away() from error
+
     async def _write(self) -> None:
+        """Commit what waits. One note that the database does not take must not hold up all others."""
         while self._waiting:
             batch, self._waiting = self._waiting, []
             try:
-                await self._database.run(rows.keep, [note for note, _ in batch])
+                await self._database.run(rows.together, [note for note, _ in batch])
+                _answer(batch, None)
             except Exception as error:
-                for _, done in batch:
-                    if not done.done():
-                        done.set_exception(error)
-                        done.exception()  # whoever waits gets it; nobody may be waiting any more
-            else:
-                for _, done in batch:
-                    if not done.done():
-                        done.set_result(None)
+                if len(batch) == 1:
+                    _answer(batch, error)
+                for note, done in batch if len(batch) > 1 else ():
+                    try:
+                        await self._database.run(rows.together, [note])
+                        _answer([(note, done)], None)
+                    except Exception as own:
+                        _answer([(note, done)], own)
 
     async def _asked(self, function: Callable[..., T], *args: object) -> T:
         try:
@@ -119,3 +124,14 @@ class DatabaseKept:
 
 def _away() -> StoreUnavailable:
     return StoreUnavailable("the register of what providers keep")
+
+
+def _answer(batch: Waiting, error: Exception | None) -> None:
+    for _, done in batch:
+        if done.done():
+            continue
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+            done.exception()  # whoever waits gets it; nobody may be waiting any more

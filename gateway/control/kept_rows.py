@@ -1,6 +1,6 @@
 """Reads and writes the rows of what providers keep. Each function is one short transaction on a database thread."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -53,24 +53,30 @@ def listed(kind: Kind, entry: KeyEntry, now: float) -> list[Kept]:
     return [_kept(row) for row in known[:MOST_LISTED]]
 
 
-def keep(notes: Iterable[tuple[Kept, Pending | None]]) -> None:
-    """Note objects, all in one transaction."""
-    notes = list(notes)
-    waiting = [_pending_row(kept, pending) for kept, pending in notes if pending is not None]
+def together(notes: Iterable[Callable[[], None]]) -> None:
+    """Do what is to be noted in one transaction."""
     with transaction.atomic():
-        KeptObject.objects.bulk_create([_row(kept) for kept, _ in notes])
-        if waiting:
-            PendingUse.objects.bulk_create(waiting)
+        for note in notes:
+            note()
+
+
+def keep(kept: Kept, pending: Pending | None) -> None:
+    """Note an object."""
+    with transaction.atomic():
+        KeptObject.objects.bulk_create([_row(kept)])
+        if pending is not None:
+            PendingUse.objects.bulk_create([_pending_row(kept, pending)])
+        _keep_items(kept.id, kept.items)
 
 
 def ended(id_: str, usage: Usage | None, items: Sequence[str]) -> None:
     """Note what a response used and made."""
     with transaction.atomic():
+        known = KeptObject.objects.filter(pk=id_)
         if usage is not None:
-            KeptObject.objects.filter(pk=id_).update(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens)
-        if items and KeptObject.objects.filter(pk=id_).exists():
-            made = [KeptItem(item_id=item[:200], made_by_id=id_) for item in dict.fromkeys(items)]
-            KeptItem.objects.bulk_create(made, ignore_conflicts=True)
+            known.update(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens)
+        if known.exists():
+            _keep_items(id_, items)
 
 
 def pending_of(id_: str) -> Pending | None:
@@ -139,6 +145,12 @@ def sweep(now: float) -> None:
     KeptObject.objects.filter(pk__in=ids).delete()
 
 
+def _keep_items(id_: str, items: Sequence[str]) -> None:
+    if items:
+        made = [KeptItem(item_id=item[:200], made_by_id=id_) for item in dict.fromkeys(items)]
+        KeptItem.objects.bulk_create(made, ignore_conflicts=True)
+
+
 def _alive(now: float) -> "QuerySet[KeptObject]":
     unexpired = Q(expires_at__isnull=True) | Q(expires_at__gt=_moment(now))
     return KeptObject.objects.filter(unexpired, deleted_at__isnull=True)
@@ -149,7 +161,7 @@ def _kept(row: KeptObject) -> Kept:
     kind: Any = row.kind
     return Kept(
         row.pk, kind, row.provider_id, row.deployment_id, row.model_id, row.upstream_id, owner, epoch(row.created_at),
-        epoch(row.expires_at), row.input_tokens, row.output_tokens, hasattr(row, "pending"), row.facts,
+        epoch(row.expires_at), row.input_tokens, row.output_tokens, hasattr(row, "pending"), facts=row.facts,
     )  # fmt: skip
 
 

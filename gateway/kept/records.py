@@ -27,7 +27,8 @@ class Kept(msgspec.Struct, frozen=True):
     """An object that a provider keeps. `id` is ours and the only one that clients see, `upstream_id` the provider's.
 
     `input_tokens`, `output_tokens`: what a response used, -1 while that is not known. They bound what a call costs that
-    goes on from it. `facts`: what a list tells of a file.
+    goes on from it. `items`: the ids of those that it made, as far as they are known when it is noted; they are not read
+    back. `facts`: what is told of a file.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Kept(msgspec.Struct, frozen=True):
     input_tokens: int = -1
     output_tokens: int = -1
     pending: bool = False  # a background response whose use is not settled
+    items: tuple[str, ...] = ()
     facts: Mapping[str, Any] = {}
 
 

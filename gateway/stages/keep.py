@@ -13,6 +13,7 @@ from gateway.dialects.shapes import answered
 from gateway.errors import GatewayError, KeepingError, NotKeptError, ProviderError, RequestError, StoreUnavailable
 from gateway.ids import new_id
 from gateway.kept.records import Kept, Pending, Wish, keeps, may_touch, owner_of
+from gateway.kept.store import with_use
 from gateway.runtime import Runtime
 from gateway.snapshot import DeploymentPolicy, ModelPolicy
 from gateway.types import Attempt, Call, Grant, ParsedRequest, Principal
@@ -119,8 +120,10 @@ async def _keep(call: Call, grant: Grant, attempt: Attempt, renaming: Renaming, 
     now, place = runtime.clock.now(), attempt.deployment
     kept = Kept(
         renaming.id, "response", place.provider_id, place.id, grant.model.id, renaming.upstream,
-        owner_of(grant.principal.key), now, now + KEPT_S, pending=pending is not None,
+        owner_of(grant.principal.key), now, now + KEPT_S, pending=pending is not None, items=renaming.items,
     )  # fmt: skip
+    if ended and renaming.usage is not None:
+        kept = with_use(kept, renaming.usage)
     waited_s = call.watch.waited_s
     try:
         await runtime.kept.keep(kept, pending)
@@ -134,8 +137,6 @@ async def _keep(call: Call, grant: Grant, attempt: Attempt, renaming: Renaming, 
             ) from error
     else:
         attempt.pending = pending is not None
-        if ended:
-            await _note_end(renaming, runtime)
     finally:
         call.watch.waited_s = waited_s
 

@@ -11,21 +11,30 @@ from gateway.dialects.responses.kept import ENDED, Renaming, responses_in
 from gateway.dialects.responses.relayed import ResponsesStream
 from gateway.dialects.responses.writer import failed
 from gateway.dialects.shapes import answered
-from gateway.endpoints import RESPONSE, RESPONSE_CANCEL, RESPONSE_DELETE, RESPONSE_INPUT
-from gateway.errors import ClientGoneError, GatewayError, NotKeptError, RateError, RequestError, UpstreamError
-from gateway.headers import JSON, NO_STORE, call_headers
-from gateway.kept.records import Kept, may_touch
-from gateway.quotas.interface import Remaining
-from gateway.quotas.refusals import rate_words, retry_after_s
-from gateway.quotas.slices import Parts, windows_of
+from gateway.endpoints import (
+    FILE,
+    FILE_CONTENT,
+    FILE_CREATE,
+    FILE_DELETE,
+    FILES,
+    RESPONSE,
+    RESPONSE_CANCEL,
+    RESPONSE_DELETE,
+    RESPONSE_INPUT,
+)
+from gateway.errors import ClientGoneError, GatewayError, NotKeptError, RequestError, UpstreamError
+from gateway.headers import call_headers
+from gateway.kept.records import Kept
+from gateway.quotas.slices import windows_of
 from gateway.runtime import Runtime
 from gateway.snapshot import Snapshot
+from gateway.stages import files
 from gateway.stages.ask import allowed, ask, operation_of, path_of, place_of, read
 from gateway.stages.call import provider_error
-from gateway.stages.keep import not_found, parts_of
-from gateway.stages.limit import every_quota_of
+from gateway.stages.keep import parts_of
 from gateway.stages.relay import STREAM_HEADERS
 from gateway.stages.settle import settle_response
+from gateway.stages.whose import counted, own, respond
 from gateway.types import Call, Principal
 
 RETRIEVED = ("include", "include_obfuscation", "stream", "starting_after")  # openai 3.52.0, response_retrieve_params.py
@@ -38,38 +47,13 @@ async def answer_kept(call: Call, principal: Principal, snapshot: Snapshot, runt
 
     Raises NotKeptError (404), RateError (429), UpstreamError, StoreUnavailable (503: whose it is cannot be looked up).
     """
-    taken = await _limited(principal, snapshot, runtime)
+    taken = await counted(principal, snapshot, runtime)
     try:
         await _ANSWERS[call.endpoint.name](call, principal, snapshot, runtime)
     finally:
         held = [(part, amount) for part, amount in taken if part.quota.metric == "concurrent"]
         if held:
             runtime.later(runtime.rates.give_back(windows_of(held), runtime.clock.now()))
-
-
-async def own(call: Call, principal: Principal, kind: str, runtime: Runtime) -> Kept:
-    """Return the object that a call is about. Raises NotKeptError where it is not the caller's."""
-    id_ = call.target.partition("?")[0]
-    kept = (await runtime.kept.find([id_])).get(id_)
-    if kept is None or kept.kind != kind or not may_touch(kept.owner, principal.key):
-        raise not_found(kind, id_)
-    return kept
-
-
-async def respond(call: Call, body: bytes, runtime: Runtime) -> None:
-    """Give a JSON answer."""
-    await call.client.respond(200, [*call_headers(call, runtime), JSON, NO_STORE], body)
-
-
-async def _limited(principal: Principal, snapshot: Snapshot, runtime: Runtime) -> Parts:
-    """Count the call against the limits of requests and of calls at once. Raises RateError."""
-    quotas = [quota for quota in every_quota_of(principal, snapshot) if quota.model_id is None]
-    asks = [(quota, 1) for quota in quotas if quota.metric in ("requests", "concurrent")]
-    now = runtime.clock.now()
-    taken = await runtime.rates.take(asks, now) if asks else []
-    if isinstance(taken, Remaining):
-        raise RateError(rate_words(taken, 1, principal, now), retry_after_s=retry_after_s(taken, now))
-    return taken
 
 
 async def _retrieve(call: Call, principal: Principal, snapshot: Snapshot, runtime: Runtime) -> None:
@@ -192,4 +176,9 @@ _ANSWERS: Mapping[str, Callable[[Call, Principal, Snapshot, Runtime], Awaitable[
     RESPONSE_DELETE.name: _delete,
     RESPONSE_CANCEL.name: _cancel,
     RESPONSE_INPUT.name: _input_items,
+    FILES.name: files.listing,
+    FILE_CREATE.name: files.upload,
+    FILE.name: files.describe,
+    FILE_CONTENT.name: files.content,
+    FILE_DELETE.name: files.delete,
 }

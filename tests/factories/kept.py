@@ -48,6 +48,8 @@ class MemoryKept:
         self._check()
         self.writes += 1
         self.objects[kept.id] = kept
+        for item in kept.items:
+            self.items.setdefault(item, set()).add(kept.id)
         if pending is not None:
             self.waiting[kept.id] = pending
 

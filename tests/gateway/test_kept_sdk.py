@@ -130,3 +130,37 @@ def test_others_and_made_up_ids_get_the_same_and_all_of_it_is_counted(
     assert gateway.journal.closed[-1].cost_nano_usd == gateway.journal.opened[-1].bound_nano_usd
     lines = until(lambda: [one for one in gateway.observed.lines if one.endpoint == "responses.get"])
     assert {one.status for one in lines} >= {200, 404, 503}
+
+
+def test_files_are_ones_own(
+    client: openai.OpenAI, gateway: LiveGateway, upstream: FakeUpstream, store: MemoryKept
+) -> None:
+    made = client.files.create(file=("notes.txt", b"What was said."), purpose="user_data")
+    assert (made.filename, made.bytes, made.purpose) == ("notes.txt", 14, "user_data")
+    assert (
+        store.objects[made.id].upstream_id == "file-fake-1"
+        and upstream.shelf.files["file-fake-1"][1] == b"What was said."
+    )
+    [listed] = client.files.list()
+    assert listed == made == client.files.retrieve(made.id)
+    assert client.files.content(made.id).read() == b"What was said."
+    part: Any = [{"role": "user", "content": [{"type": "input_file", "file_id": made.id}]}]
+    answer = client.responses.create(model="native", input=part)
+    assert upstream.received[-1].json()["input"][0]["content"] == [{"type": "input_file", "file_id": "file-fake-1"}]
+    assert gateway.journal.opened[-1].bound_input_tokens == 128_000  # nobody here knows how long it is
+    [item] = client.responses.input_items.list(answer.id).data
+    assert item.content[0].file_id == made.id  # type: ignore[union-attr, index]
+    other = gateway.http(gateway.keys.add(make.key_entry("key_2", owner_id="user_2")))
+    assert other.get("/v1/files").json()["data"] == []
+    for method, rest in (("GET", ""), ("GET", "/content"), ("DELETE", "")):
+        told = other.request(method, f"/v1/files/{made.id}{rest}")
+        assert (told.status_code, told.json()["error"]["code"]) == (404, "not_found")
+    assert other.post("/v1/responses", json={"model": "native", "input": part}).status_code == 404
+    assert client.files.delete(made.id).deleted and not upstream.shelf.files
+    with pytest.raises(openai.NotFoundError):
+        client.files.retrieve(made.id)
+    for purpose, error in (("batch", openai.BadRequestError), ("user_data", openai.InternalServerError)):
+        store.away = purpose == "user_data"
+        with pytest.raises(error):
+            client.with_options(max_retries=0).files.create(file=b"x", purpose=purpose)  # type: ignore[arg-type]
+    assert not upstream.shelf.files  # what could not be noted is not left behind

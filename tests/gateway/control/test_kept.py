@@ -1,6 +1,7 @@
 """The register in the database: whose is what, and what was done in the background is settled once, whatever dies between."""
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ USED = Usage(40, 2, 0, 20, 5)
 
 def noted(request_id: str, *holds: Hold, id_: str = "resp_1", **changes: Any) -> None:
     """Note a response that is made in the background."""
-    rows.keep([(kept(id_, MINE, pending=True, **changes), Pending(request_id, 1, make.PRICE, holds))])
+    rows.keep(kept(id_, MINE, pending=True, **changes), Pending(request_id, 1, make.PRICE, holds))
 
 
 @pytest.fixture
@@ -97,7 +98,8 @@ def test_what_was_noted_is_found_again_until_it_is_deleted_or_expires() -> None:
     rows.ended("resp_1", None, ["msg_1"])
     assert [(one.input_tokens, one.output_tokens) for one in rows.makers(["msg_1"], now)["msg_1"]] == [(40, 20)]
     assert rows.names("prov_1", ["resp_1_upstream", "x"], now) == {"resp_1_upstream": "resp_1"}
-    rows.keep([(kept(f"file_{n}", MINE, kind="file", expires_at=now + n), None) for n in (1, 2)])
+    files = [kept(f"file_{n}", MINE, kind="file", expires_at=now + n) for n in (1, 2)]
+    rows.together([partial(rows.keep, one, None) for one in files])
     assert {one.id for one in rows.listed("file", MINE, now)} == {"file_1", "file_2"}
     assert [one.id for one in rows.listed("file", MINE, now + 1.5)] == ["file_2"]
     assert rows.listed("file", make.key_entry("key_2", owner_id="user_2"), now) == []

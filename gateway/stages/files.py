@@ -1,0 +1,155 @@
+"""Files that a provider keeps for calls to read: uploaded to it in one form, known here by an id of ours."""
+
+import contextlib
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from gateway.dialects.multipart import Form
+from gateway.dialects.parameters import unsupported
+from gateway.dialects.responses.lane import serves_responses
+from gateway.dialects.shapes import answered
+from gateway.errors import GatewayError, NotKeptError, PolicyError, RequestError, StoreUnavailable, UpstreamError
+from gateway.headers import call_headers
+from gateway.ids import new_id
+from gateway.kept.records import Kept, Wish, keeps, owner_of
+from gateway.routing.said import bounds_of
+from gateway.runtime import Runtime
+from gateway.snapshot import UNSET, DeploymentPolicy, ModelPolicy, Snapshot
+from gateway.stages.ask import ask, operation_of, path_of, place_of, read, request_to, send
+from gateway.stages.authorise import callable_models, find_model
+from gateway.stages.body import body_of
+from gateway.stages.keep import not_found
+from gateway.stages.route import places
+from gateway.stages.whose import own, respond
+from gateway.types import Call, Principal
+
+PURPOSES = ("user_data", "vision")  # what Responses read; for the others there is no service here
+FIELDS = frozenset({"file", "purpose", "expires_after[anchor]", "expires_after[seconds]"})
+FACTS = ("object", "bytes", "created_at", "expires_at", "filename", "purpose", "status")
+MODEL = b"x-atrium-model"  # which model is to read the file, where several providers keep files
+MOST_LISTED = 10_000
+
+
+async def upload(call: Call, principal: Principal, snapshot: Snapshot, runtime: Runtime) -> None:
+    """Pass a file on to the provider that is to keep it. The form is read strictly, and written anew.
+
+    Raises RequestError for another purpose, and where it is not clear which provider is meant.
+    """
+    form = Form(await body_of(call, runtime), call.headers.get(b"content-type", b""))
+    strange = form.spans.keys() - FIELDS
+    if strange:
+        raise unsupported(min(strange), "the gateway does not know what it does. Leave it out.")
+    if len(form.files("file")) != 1:
+        raise RequestError('The field "file" is missing. Send one file.', param="file")
+    if form.value("purpose") not in PURPOSES:
+        raise unsupported("purpose", f"files are kept for {' and '.join(PURPOSES)} only, which Responses can read.")
+    place, model = _place(call, principal, snapshot, runtime)
+    headers = {"content-type": form.content_type, "x-request-id": call.request_id}
+    request = await call.watch.upstream(
+        request_to(place, "POST", path_of(place, "/files"), runtime, form.replaced({}), headers),
+        place.connect_timeout_s,
+    )
+    told = answered(await read(call, await send(call, request, runtime), place, runtime))
+    if told is None or not isinstance(told.get("id"), str):
+        raise UpstreamError(f"The provider {place.provider} took the file and did not say its id. Try again.")
+    expires = told.get("expires_at")
+    kept = Kept(
+        new_id("file"), "file", place.provider_id, place.id, model.id, told["id"], owner_of(principal.key),
+        runtime.clock.now(), float(expires) if isinstance(expires, int) else float(UNSET),
+        facts={name: told[name] for name in FACTS if name in told},
+    )  # fmt: skip
+    try:
+        await runtime.kept.keep(kept)
+    except StoreUnavailable:
+        with contextlib.suppress(GatewayError):  # nobody could reach it any more
+            await ask(call, kept, place, "DELETE", path_of(place, operation_of(kept)), runtime)
+        raise
+    await respond(call, msgspec.json.encode(_described(kept)), runtime)
+
+
+async def listing(call: Call, principal: Principal, snapshot: Snapshot, runtime: Runtime) -> None:
+    """List the caller's files, as OpenAI pages them. The provider is not asked: it would list everybody's."""
+    query = dict(parse_qsl(call.target.partition("?")[2]))
+    found = [_described(kept) for kept in await runtime.kept.listed("file", principal.key)]
+    if query.get("order") == "asc":
+        found.reverse()
+    if purpose := query.get("purpose"):
+        found = [one for one in found if one.get("purpose") == purpose]
+    ids = [one["id"] for one in found]
+    if (after := query.get("after")) is not None:
+        if after not in ids:
+            raise not_found("file", after, "after")
+        found = found[ids.index(after) + 1 :]
+    limit = query.get("limit", "")
+    most = min(int(limit), MOST_LISTED) if limit.isdecimal() and len(limit) < 9 else MOST_LISTED
+    page = found[: max(1, most)]
+    answer = {
+        "object": "list", "data": page, "has_more": len(page) < len(found),
+        "first_id": page[0]["id"] if page else None, "last_id": page[-1]["id"] if page else None,
+    }  # fmt: skip
+    await respond(call, msgspec.json.encode(answer), runtime)
+
+
+async def describe(call: Call, principal: Principal, snapshot: Snapshot, runtime: Runtime) -> None:
+    """Tell what is known of a file since it was uploaded."""
+    kept = await own(call, principal, "file", runtime)
+    await respond(call, msgspec.json.encode(_described(kept)), runtime)
+
+
+async def content(call: Call, principal: Principal, snapshot: Snapshot, runtime: Runtime) -> None:
+    """Give a file's bytes, where the provider gives them out."""
+    kept = await own(call, principal, "file", runtime)
+    place = place_of(kept, snapshot)
+    answer = await ask(call, kept, place, "GET", path_of(place, operation_of(kept, "content")), runtime)
+    body = await read(call, answer, place, runtime)
+    kind = (b"content-type", b"application/octet-stream")  # whatever it is, no browser is to open it
+    await call.client.respond(200, [*call_headers(call, runtime), kind, (b"cache-control", b"no-store")], body)
+
+
+async def delete(call: Call, principal: Principal, snapshot: Snapshot, runtime: Runtime) -> None:
+    """Delete a file there and here."""
+    kept = await own(call, principal, "file", runtime)
+    place = place_of(kept, snapshot)
+    try:
+        answer = await ask(call, kept, place, "DELETE", path_of(place, operation_of(kept)), runtime)
+        await read(call, answer, place, runtime)
+    except NotKeptError:
+        pass  # the provider has deleted it by itself
+    await runtime.kept.forget(kept.id)
+    await respond(call, msgspec.json.encode({"id": kept.id, "object": "file", "deleted": True}), runtime)
+
+
+def _place(
+    call: Call, principal: Principal, snapshot: Snapshot, runtime: Runtime
+) -> tuple[DeploymentPolicy, ModelPolicy]:
+    """Return where a file is to be kept: at the one provider whose models the caller may let read it."""
+    now, bounds, named = runtime.clock.now(), bounds_of(call.headers, principal.key.data_floor), call.headers.get(MODEL, b"").decode("latin-1")
+    models = [find_model(named, principal, snapshot, now)] if named else callable_models(principal, snapshot, now)
+    wish = Wish(True, policy=runtime.kept.policy)
+    found = [
+        (place, model)
+        for model in models
+        for place in places(model, snapshot.stops)
+        if serves_responses(place) and keeps(wish, place.options) and bounds.within(model).permit(place, model)
+    ]
+    providers = sorted({place.provider for place, _ in found})
+    if not found:
+        raise PolicyError(
+            "No provider of the models that this key may call keeps files, or may keep these. Send the file within the "
+            "call, as file_data.",
+            code="endpoint_not_supported",
+        )
+    if len(providers) > 1:
+        raise RequestError(
+            f"Several providers keep files for this key: {', '.join(providers)}. Say in the header x-atrium-model which "
+            "model is to read this one.",
+            param="x-atrium-model",
+        )
+    return found[0]
+
+
+def _described(kept: Kept) -> Mapping[str, Any]:
+    return {"id": kept.id, **kept.facts}
