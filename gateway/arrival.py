@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
-from gateway.endpoints import UNKNOWN, Endpoint, allowed, dialect_of, resolve
+from gateway.endpoints import REALTIME, UNKNOWN, Endpoint, allowed, dialect_of, resolve
 from gateway.errors import GatewayError, RequestError
 from gateway.ids import new_id
 from gateway.pipeline import handle, refuse
@@ -23,6 +23,7 @@ _SINGLE = frozenset(
 )
 _NOT_SHOWN = re.compile(r"[^A-Za-z0-9._/-]+")
 _PATHS_WITH_KEY = ("/v1beta", "/v1/models", "/v1/projects/", "/v1/publishers/")
+_KEY_PROTOCOL = b"openai-insecure-api-key."
 CLIENT_NAME_LENGTH = 64
 
 
@@ -80,6 +81,8 @@ def arrive(
     """Return the call that a head begins, and why it ends at once, if it does. `query` is used here and kept nowhere."""
     if query:
         headers = with_query_key(path, headers, query)
+    if path == REALTIME.path:
+        headers = with_protocol_key(headers)
     endpoint, target, error = _resolve(method, path, headers, query)
     call = Call(
         request_id=new_id("req"),
@@ -115,12 +118,29 @@ def with_query_key(path: str, headers: Mapping[bytes, bytes], query: bytes) -> M
     return {**headers, b"x-goog-api-key": unquote_to_bytes(given)}
 
 
+def with_protocol_key(headers: Mapping[bytes, bytes]) -> Mapping[bytes, bytes]:
+    """Return the headers with what browsers can say as subprotocols alone: the key, and which API they mean.
+
+    Source: "Realtime API with WebSocket", developers.openai.com/api/docs/guides/realtime-websocket.
+    """
+    given = [one.strip() for one in headers.get(b"sec-websocket-protocol", b"").split(b",")]
+    found = dict(headers)
+    for one in given:
+        if one.startswith(_KEY_PROTOCOL):
+            found.setdefault(b"authorization", b"Bearer " + one.removeprefix(_KEY_PROTOCOL))
+        elif one == b"openai-beta.realtime-v1":
+            found.setdefault(b"openai-beta", b"realtime=v1")
+    if b"sec-websocket-protocol" in found:
+        found[b"sec-websocket-protocol"] = b"realtime" if b"realtime" in given else b""
+    return found
+
+
 def _resolve(
     method: str, path: str, headers: Mapping[bytes, bytes], query: bytes
 ) -> tuple[Endpoint, str, GatewayError | None]:
     try:
         endpoint, target = resolve(method, path, headers, query)
-        return endpoint, target, None
+        return endpoint, query.decode("latin-1") if endpoint is REALTIME else target, None
     except GatewayError as error:
         return replace(UNKNOWN, dialect=dialect_of(path, headers)), "", error
 

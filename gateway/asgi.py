@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from gateway.arrival import serve
 from gateway.encodings import too_large
@@ -12,6 +12,9 @@ from gateway.front.congestion import Congestion
 from gateway.front.refusals import Refusals
 from gateway.runtime import Runtime
 from gateway.types import Client, Headers
+
+if TYPE_CHECKING:
+    from gateway.realtime.socket import Socket
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -63,7 +66,7 @@ class GatewayApp:
 class AsgiClient:
     """The client of one request, over ASGI."""
 
-    __slots__ = ("_head_only", "_headers", "_receive", "_send", "_write_timeout_s", "started")
+    __slots__ = ("_head_only", "_headers", "_receive", "_send", "_write_timeout_s", "offers_websocket", "started")
 
     def __init__(
         self,
@@ -79,7 +82,7 @@ class AsgiClient:
         self._send = send
         self._headers = headers
         self._head_only = head_only
-        self.started = False
+        self.started = self.offers_websocket = False
 
     def whole(self, limit: int) -> bytes | None:
         """See `Client.whole`. ASGI has to be asked, and may let one wait."""
@@ -139,3 +142,7 @@ class AsgiClient:
         """See `Client.gone`."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
+
+    def hand_over(self, protocol: "Socket") -> None:
+        """See `Client.hand_over`. ASGI gives no connection away."""
+        raise RuntimeError("no WebSocket was offered")

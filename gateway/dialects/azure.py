@@ -24,6 +24,16 @@ def path_of(deployment: DeploymentPolicy, operation: str) -> str:
     return f"{lead}/deployments/{name}{operation}?api-version={quote(version, safe='')}"
 
 
+def realtime_path(deployment: DeploymentPolicy) -> str:
+    """Return the path of a realtime session: `model` names the deployment, or `deployment` does in a dated API."""
+    version, base = _version(deployment), deployment.base_url
+    name = quote(deployment.upstream_model, safe="")
+    if version in UNDATED:
+        return path_of(deployment, "/realtime").partition("?")[0] + f"?model={name}"
+    lead = "" if base.endswith("/openai") else "/openai"
+    return f"{lead}/realtime?api-version={quote(version, safe='')}&deployment={name}"
+
+
 def undated(deployment: DeploymentPolicy) -> bool:
     """Say whether a deployment is called by the API that names its model in the body: the one that has Responses."""
     return _version(deployment) in UNDATED

@@ -45,6 +45,7 @@ class BoundedConnection(HttpToolsProtocol, ABC):
         self._unheard = 0  # bytes since the parser last had something for us
         self._suspect = False  # the head may be longer than allowed
         self._offer = False  # of another protocol than HTTP/1.1
+        self._websocket = False  # that protocol is WebSocket, and nothing was said in it yet
         self._deaf = False  # nothing more is read
         self._slow = False  # given up because it did not get on
         self._leaving = False  # answered, and closed as soon as the client has noticed
@@ -217,6 +218,8 @@ class BoundedConnection(HttpToolsProtocol, ABC):
             self._fail(RequestError("This is not a proxy: it does not know CONNECT."))
             return
         self._offer = False
+        kind = next((value for name, value in self.headers if name == b"upgrade"), b"")
+        self._websocket = method == b"GET" and not rest and kind.strip().lower() == b"websocket"
         lines = [b"%b %b HTTP/1.1" % (method, self.url)]
         for name, value in self.headers:
             if name == b"connection" and b"close" in value.lower():

@@ -12,6 +12,7 @@ from gateway.types import Headers
 if TYPE_CHECKING:
     from gateway.asgi import GatewayApp
     from gateway.front.protocol import FastLane
+    from gateway.realtime.socket import Socket
 
 EARLY_BYTES = 64 << 10  # a call with a longer body is served from its head on, so that it can be refused early
 HELD_BYTES = 256 << 10  # of a body that nobody reads yet
@@ -43,6 +44,7 @@ class Exchange:
         "keep_alive",
         "method",
         "more_body",
+        "offers_websocket",
         "path",
         "query",
         "ready",
@@ -73,6 +75,7 @@ class Exchange:
         self.in_turn = self.running = self.started = self.response_complete = self.disconnected = False
         self.more_body = True
         self.arrived = 0.0
+        self.offers_websocket = False
         self.refusal: GatewayError | None = None  # answered in place of the call
         self._http_1_1 = http_1_1
         self._head_only = method == "HEAD"
@@ -215,6 +218,13 @@ class Exchange:
         while not self.disconnected:
             await changed.wait()
             changed.clear()
+
+    def hand_over(self, protocol: "Socket") -> None:
+        """See `Client.hand_over`."""
+        self._check()
+        self.started = self.response_complete = True
+        self._let_go()
+        self._connection.hand_over(protocol)
 
     def _respond(self, status: int, headers: Headers, body: bytes) -> None:
         framing = b"" if status == 204 else b"content-length: %d\r\n" % len(body)

@@ -4,7 +4,7 @@ It shares uvicorn's queue of requests, so that requests for the gateway and for 
 connection.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -14,6 +14,9 @@ from gateway.errors import GatewayError, RequestError, UnavailableError
 from gateway.front import wire
 from gateway.front.connection import BoundedConnection
 from gateway.front.exchange import Exchange
+
+if TYPE_CHECKING:
+    from gateway.realtime.socket import Socket
 
 MAX_PIPELINED = 16
 
@@ -79,6 +82,7 @@ class FastLane(BoundedConnection):
             keep_alive=version == "1.1" and parser.should_keep_alive(),
         )
         exchange.refusal = self._refusal()
+        exchange.offers_websocket, self._websocket = self._websocket, False
         self.cycle = exchange  # type: ignore[assignment]
         if self._turn is None:
             self._take(exchange)
@@ -123,6 +127,19 @@ class FastLane(BoundedConnection):
             self._take(self.pipeline.pop()[0])
         else:
             self.rest()
+
+    def hand_over(self, protocol: "Socket") -> None:
+        """Let another protocol have the connection, for good. It counts as one of uvicorn's until it is closed."""
+        self._deadline.stop()
+        self._unset_keepalive_if_required()
+        self._turn = None
+        self._deaf = True
+        self.flow.resume_reading()
+        self.connections.discard(self)
+        self.connections.add(protocol)  # type: ignore[arg-type]
+        protocol.lost = lambda: self.connections.discard(protocol)
+        self.transport.set_protocol(protocol)
+        protocol.connection_made(self.transport)
 
     def ended(self, exchange: Exchange) -> None:
         """See to the connection after a response: it goes on, closes, or waits for a client that is still sending."""

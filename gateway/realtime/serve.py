@@ -1,0 +1,144 @@
+"""From an authenticated request for a WebSocket to a session: the model, a place of it, and both handshakes."""
+
+import asyncio
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+from websockets.http11 import Request, Response
+from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
+
+from gateway.dialects import azure, realtime
+from gateway.endpoints import REALTIME
+from gateway.errors import GatewayError, RequestError, UnavailableError, UpstreamError
+from gateway.headers import call_headers
+from gateway.realtime.allowances import Allowances
+from gateway.realtime.books import SessionBooks
+from gateway.realtime.dial import dial
+from gateway.realtime.session import Session
+from gateway.realtime.socket import QUIET, Socket
+from gateway.realtime.talk import Rules, Talk
+from gateway.routing.retry import may_try_elsewhere
+from gateway.routing.said import METADATA, bounds_of, metadata_of
+from gateway.runtime import Runtime
+from gateway.snapshot import DeploymentPolicy, Snapshot
+from gateway.stages.route import candidates
+from gateway.stages.stand_in import granted
+from gateway.types import Call, Grant, Principal
+
+_OFFER = (b"sec-websocket-key", b"sec-websocket-version", b"sec-websocket-protocol")
+
+
+async def hold_session(call: Call, principal: Principal, snapshot: Snapshot, runtime: Runtime) -> None:
+    """Open a session and hold it to its end. Raises GatewayError while the client can still be answered in HTTP."""
+    if not call.client.offers_websocket:
+        raise realtime.no_websocket()
+    if runtime.sessions >= runtime.limits.max_sessions:
+        raise UnavailableError(
+            f"The gateway already holds {runtime.limits.max_sessions} sessions, the most it takes. Try again shortly.",
+            code="overloaded",
+            retry_after_s=5,
+        )
+    request, bounds, now = realtime.parse(call.target), bounds_of(call.headers, principal.key.data_floor), runtime.clock.now()
+    if METADATA in call.headers:
+        call.metadata = metadata_of(call.headers)
+    server, answer = _accepted(call.headers, runtime.limits.max_event_bytes)
+    grant = call.grant = granted(REALTIME, principal, request, snapshot, now, bounds, call.headers)
+    changed = asyncio.Event()
+    runtime.sessions += 1
+    try:
+        place, provider = await _provider(call, grant, changed, runtime)
+        try:
+            client = _client(call, server, answer, changed, runtime)
+            books = SessionBooks(call, REALTIME, replace(request, model=grant.model.slug), place, grant.bounds, runtime)
+            session = Session(
+                call, client, provider, books, lambda one: _talk(one, call, grant, books, runtime), changed, runtime
+            )
+        except BaseException:
+            provider.abort()
+            raise
+        await session.run()
+    finally:
+        runtime.sessions -= 1
+
+
+async def _provider(
+    call: Call, grant: Grant, changed: asyncio.Event, runtime: Runtime
+) -> tuple[DeploymentPolicy, Socket]:
+    """Connect to the first place that answers; connecting costs nothing. Raises the last place's error."""
+    failed: GatewayError | None = None
+    health, monotonic = runtime.health, runtime.clock.monotonic
+    for place in candidates(call, grant, runtime):
+        began = monotonic()
+        vitals = health.begin(place, began)
+        try:
+            socket = await dial(call, grant, place, runtime, changed.set)
+        except UpstreamError as error:
+            health.fail(vitals, error, monotonic())
+            failed = error
+            if not may_try_elsewhere(error):
+                raise
+        except BaseException:
+            health.forgo(vitals)
+            raise
+        else:
+            health.succeed(vitals, began, monotonic(), monotonic())
+            return place, socket
+    raise failed or RuntimeError("a route has a place")
+
+
+def _accepted(headers: Mapping[bytes, bytes], most_bytes: int) -> tuple[ServerProtocol, Response]:
+    """Return the server's side of a WebSocket and its answer, which is not sent yet. Raises RequestError.
+
+    The library gets no more of the head than it needs: nothing that tells who calls.
+    """
+    offered = headers.get(b"sec-websocket-protocol", b"") == b"realtime"
+    server = ServerProtocol(
+        subprotocols=[Subprotocol("realtime")] if offered else None, max_size=most_bytes, logger=QUIET
+    )
+    lines = [b"GET /v1/realtime HTTP/1.1", b"host: gateway", b"upgrade: websocket", b"connection: upgrade"]
+    lines += [name + b": " + headers[name] for name in _OFFER if headers.get(name)]
+    server.receive_data(b"\r\n".join([*lines, b"", b""]))
+    asked = server.events_received()
+    answer = server.accept(asked[0]) if asked and isinstance(asked[0], Request) else None
+    if answer is None or answer.status_code != 101:
+        raise RequestError(
+            "This is no valid offer of a WebSocket (RFC 6455, 4.2.1). Check the client, and proxies between."
+        )
+    return server, answer
+
+
+def _client(call: Call, server: ServerProtocol, answer: Response, changed: asyncio.Event, runtime: Runtime) -> Socket:
+    """Take the client's connection over, with the answer that makes it a WebSocket. Raises ClientGoneError."""
+
+    def hold(size: int) -> bool:
+        runtime.held_bytes += size
+        return runtime.held_bytes <= runtime.limits.max_held_bytes
+
+    for name, value in call_headers(call, runtime):
+        answer.headers[name.decode()] = value.decode("latin-1")
+    server.send_response(answer)
+    socket = Socket(server, changed.set, hold)
+    call.watch.ignore_client()  # the socket itself tells when it has gone
+    call.client.hand_over(socket)
+    return socket
+
+
+def _talk(session: Session, call: Call, grant: Grant, books: SessionBooks, runtime: Runtime) -> Talk:
+    place, model = books.place, grant.model
+    dated = place.dialect == "azure" and not azure.undated(place)
+    beta = dated or realtime.is_beta(call.headers)
+    rules = Rules(
+        names=frozenset({grant.request.model, model.slug}),
+        upstream_model=place.upstream_model,
+        context_tokens=model.context_tokens,
+        most_output=model.max_output_tokens,
+        cap_name="max_response_output_tokens" if beta else "max_output_tokens",
+        provider=place.provider,
+    )
+
+    def transcriber(name: str) -> tuple[str, Allowances]:
+        found = books.beside(name)
+        return found.place.upstream_model, Allowances(found)
+
+    return Talk(rules, Allowances(books), transcriber, session.up, session.down, session.complain)

@@ -1,0 +1,240 @@
+"""One side of a session on the wire: WebSocket frames over an asyncio transport, with bounds and back-pressure.
+
+The library `websockets` reads and writes the frames (its sans-I/O protocol); who owns the session takes whole messages out
+of `inbox` when it is woken.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import cast
+
+from websockets.exceptions import InvalidState, ProtocolError
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request, Response
+from websockets.protocol import OPEN, Protocol
+
+# Says nothing, whatever is set up: at its finest level the library logs heads, which hold keys.
+QUIET = logging.Logger("websockets", level=logging.CRITICAL + 1)
+INBOX_BYTES, INBOX_MESSAGES = 1 << 20, 256  # of whole messages; with more waiting, no more is read
+LEAVES_WITHIN_S = 5.0  # from our close frame to the end of the connection
+NORMAL, GOING_AWAY, BROKEN, UNREADABLE, POLICY, TOO_BIG, INTERNAL = 1000, 1001, 1002, 1003, 1008, 1009, 1011
+NO_STATUS, ABNORMAL = 1005, 1006  # never on the wire
+
+
+class Socket(asyncio.Protocol):
+    """A connection, or what will be one. `wake` is called when something has come, has gone, or may be written again."""
+
+    def __init__(self, protocol: Protocol, wake: Callable[[], None], hold: Callable[[int], bool]) -> None:
+        """`hold` is told by how many bytes more or less are held here; it says whether that is still allowed."""
+        self._protocol, self._wake, self._hold = protocol, wake, hold
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._pieces: list[bytes] = []  # of a message in several frames
+        self._full = False  # the other side takes no more for now
+        self._paused = False
+        self._partial = 0  # bytes of a message that is not whole yet
+        self._waiting = 0  # bytes of whole ones
+        self._goodbye: asyncio.TimerHandle | None = None
+        self.inbox: deque[bytes] = deque()
+        self.response: Response | None = None  # of the provider, to our request for a WebSocket
+        self.trouble: tuple[int, str] | None = None  # the client breaks the rules: a close code, and why
+        self.closed = False  # nothing will come any more
+        self.draining = False  # whoever serves is about to stop
+        self.heard_at = self.full_since = self._loop.time()
+        self.lost: Callable[[], None] = lambda: None
+
+    # What the transport tells.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        self._transport = cast(asyncio.Transport, transport)
+        self.flush()
+
+    def data_received(self, data: bytes) -> None:
+        """Read frames."""
+        self.heard_at = self._loop.time()
+        if self.closed:
+            return
+        self._partial += len(data)
+        allowed = self._hold(len(data))
+        self._protocol.receive_data(data)
+        self._take(self._protocol.events_received())
+        self.flush()
+        if not allowed and self.trouble is None:
+            self.trouble = POLICY, "the gateway holds as many bytes as it takes"
+        if self._protocol.parser_exc is not None or self._protocol.handshake_exc is not None:
+            self._broken()
+        elif (self._waiting > INBOX_BYTES or len(self.inbox) > INBOX_MESSAGES) and not self._paused:
+            self._paused = True
+            self._reading(False)
+        self._wake()
+
+    def eof_received(self) -> bool:
+        """Take the end of their half as the end of both."""
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Take note of the end."""
+        if self._goodbye is not None:
+            self._goodbye.cancel()
+        self._transport = None
+        self.closed = True
+        self._hold(-self._partial)
+        self._partial = 0
+        self.lost()
+        self._wake()
+
+    def pause_writing(self) -> None:
+        """Take nothing more for this side."""
+        self._full, self.full_since = True, self._loop.time()
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._full = False
+        self._wake()
+
+    def shutdown(self) -> None:
+        """The process is about to stop: uvicorn tells each of its connections."""
+        self.draining = True
+        self._wake()
+
+    # What the session does.
+
+    @property
+    def writable(self) -> bool:
+        """Whether more may be written."""
+        return not self._full
+
+    def stalled_s(self, now: float) -> float:
+        """Return for how long the other side has taken nothing. `now`: the loop's time."""
+        return now - self.full_since if self._full else 0.0
+
+    @property
+    def close_code(self) -> int:
+        """The code with which the other side closed; ABNORMAL: it did not say goodbye."""
+        received = self._protocol.close_rcvd
+        return ABNORMAL if received is None else int(received.code)
+
+    @property
+    def close_reason(self) -> str:
+        """Why the other side closed, in its words."""
+        received = self._protocol.close_rcvd
+        return "" if received is None else received.reason
+
+    def take(self) -> bytes:
+        """Return the next message; there must be one."""
+        message = self.inbox.popleft()
+        self._waiting -= len(message)
+        self._hold(-len(message))
+        if self._paused and self._waiting < INBOX_BYTES // 2 and len(self.inbox) < INBOX_MESSAGES // 2:
+            self._paused = False
+            self._reading(True)
+        return message
+
+    def send(self, message: bytes) -> None:
+        """Send a text message, unless the connection is closing."""
+        if self._protocol.state is OPEN:
+            self._protocol.send_text(message)
+            self.flush()
+
+    def ping(self) -> None:
+        """Ask whether somebody is there; any byte is an answer."""
+        if self._protocol.state is OPEN:
+            self._protocol.send_ping(b"")
+            self.flush()
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Say goodbye, and let the connection end within a few seconds. Idempotent."""
+        if self._protocol.state is OPEN:
+            try:
+                self._protocol.send_close(code, _shortened(reason))
+            except (ProtocolError, InvalidState):
+                self._protocol.send_close(NORMAL)
+            self.flush()
+        self._leave()
+
+    def forget(self) -> None:
+        """Drop what nobody takes any more."""
+        self._hold(-self._waiting)
+        self._waiting = 0
+        self.inbox.clear()
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def flush(self) -> None:
+        """Write what the protocol has for the other side; its empty piece is the end of our half."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        for piece in self._protocol.data_to_send():
+            if piece:
+                transport.write(piece)
+            elif transport.can_write_eof():
+                transport.write_eof()  # with bytes unread, closing would take our goodbye from the other side
+                self._leave()
+            else:
+                transport.close()
+
+    def _take(self, events: Sequence[object]) -> None:
+        for event in events:
+            if isinstance(event, Frame):
+                self._frame(event)
+            elif isinstance(event, Response):
+                self.response = event
+                self._whole(0)
+            elif isinstance(event, Request):
+                self._whole(0)
+
+    def _frame(self, frame: Frame) -> None:
+        opcode = frame.opcode
+        if opcode is Opcode.BINARY:
+            self.trouble = UNREADABLE, "messages have to be texts"
+        elif opcode is Opcode.TEXT and frame.fin:
+            self._message(bytes(frame.data))
+        elif opcode in (Opcode.TEXT, Opcode.CONT):
+            self._pieces.append(bytes(frame.data))
+            if frame.fin:
+                pieces, self._pieces = self._pieces, []
+                self._message(b"".join(pieces))
+        elif opcode is Opcode.CLOSE:
+            self.closed = True
+
+    def _message(self, message: bytes) -> None:
+        self.inbox.append(message)
+        self._waiting += len(message)
+        self._whole(len(message))
+
+    def _whole(self, size: int) -> None:
+        """What has come is a message of `size` bytes: the rest was its frame."""
+        self._hold(size - self._partial)
+        self._partial = 0
+
+    def _reading(self, on: bool) -> None:
+        transport = self._transport
+        if transport is not None and not transport.is_closing():
+            if on:
+                transport.resume_reading()
+            else:
+                transport.pause_reading()
+
+    def _leave(self) -> None:
+        if self._transport is not None and self._goodbye is None:
+            self._reading(True)
+            self._goodbye = self._loop.call_later(LEAVES_WITHIN_S, self.abort)
+
+    def _broken(self) -> None:
+        """The other side does not keep to the protocol, or sends too much at once."""
+        self.closed = True
+        sent = self._protocol.close_sent
+        if self.trouble is None and sent is not None and self._protocol.close_rcvd is None:
+            self.trouble = int(sent.code), sent.reason
+
+
+def _shortened(reason: str) -> str:
+    """Return as much of a reason as fits into a close frame: 123 bytes."""
+    return reason.encode()[:123].decode(errors="ignore")
