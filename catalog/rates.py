@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from catalog.models import Price
 from gateway import snapshot as policy
@@ -9,6 +10,8 @@ from gateway.money import format_usd
 from gateway.units import UNITS
 
 TOKENS = "per 1M tokens"
+RATES = ("input", "cached_input", "cache_write", "output", "request")
+UNIT_NAMES = {"minutes" if name == "seconds" else name: name for name in UNITS}  # priced by the minute
 BUCKETS = (
     ("input", "Input"),
     ("cached_input", "Input read from the provider's cache"),
@@ -104,6 +107,21 @@ def in_words(row: Price) -> str:
         parts.append(f"${format_usd(row.request)} per call")
     more = f"; more above {row.long['above']:,} prompt tokens" if row.long else ""
     return ", ".join(parts) + more
+
+
+def written_units(units: Mapping[str, int]) -> dict[str, str]:
+    """Write rates of units by their names for files and programs, as people put their prices."""
+    names = ((ours, units[name]) for ours, name in UNIT_NAMES.items() if name in units)
+    return {ours: format_usd(UNITS[UNIT_NAMES[ours]].lot_price(rate)) for ours, rate in names}
+
+
+def written_long(long: Mapping[str, Any]) -> dict[str, Any]:
+    """Write what a long prompt costs for files and programs; {} for nothing."""
+    if not long:
+        return {}
+    rates = {name: format_usd(long[name]) for name in RATES if name in long}
+    units = {"units": written_units(long["units"])} if "units" in long else {}
+    return {"above": long["above"]} | rates | units
 
 
 def _capital(words: str) -> str:

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
-from portal.keys.api import docs, errors, keys, limits, models, providers, requests, serving
+from portal.keys.api import docs, errors, keys, limits, models, prices, providers, requests, serving
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("schema", docs.Schema.as_view(), name="api-schema"),
@@ -20,7 +20,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/models", models.ModelList.as_view(), name="api-models"),
     path("v1/models/<slug:model_id>/deployments", serving.ModelDeployments.as_view(), name="api-model-deployments"),
     path("v1/models/<slug:model_id>/route", serving.ModelRoute.as_view(), name="api-model-route"),
-    path("v1/models/<slug:model_id>/prices", serving.ModelPrices.as_view(), name="api-model-prices"),
+    path("v1/models/<slug:model_id>/prices", prices.ModelPrices.as_view(), name="api-model-prices"),
     path("v1/aliases", serving.AliasList.as_view(), name="api-aliases"),
     path("v1/aliases/<slug:alias_id>", serving.AliasDetail.as_view(), name="api-alias"),
     path("v1/providers", providers.ProviderList.as_view(), name="api-providers"),

@@ -1,19 +1,17 @@
 """Prices in a configuration file: read, and written as a file says them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, cast
 
 from catalog.actions.models import MAX_TOKENS
 from catalog.models import Price
+from catalog.rates import RATES, UNIT_NAMES, written_long, written_units
 from gateway.money import format_usd
 from gateway.units import UNITS
 from portal.config.nodes import Node
 from portal.config.wanted import WantedPrice
 
 Readers = dict[str, Callable[[Node], Any]]
-
-RATES = ("input", "cached_input", "cache_write", "output", "request")
-UNIT_NAMES = {"minutes" if name == "seconds" else name: name for name in UNITS}  # priced by the minute
 
 
 def read_prices(node: Node) -> list[WantedPrice]:
@@ -40,9 +38,9 @@ def rates_of(row: Price) -> dict[str, Any]:
         if rate is not None and not row.free and (rate or name != "request"):
             tree[name] = format_usd(rate)
     if row.units:
-        tree["units"] = _written_units(row.units)
+        tree["units"] = written_units(row.units)
     if row.long:
-        tree["long"] = _written_long(row.long)
+        tree["long"] = written_long(row.long)
     return tree | ({"source": row.source} if row.source else {})
 
 
@@ -75,17 +73,6 @@ def _long(node: Node) -> dict[str, Any]:
     if missing and isinstance(node.value, dict):
         node.wrong(f"{' and '.join(missing)} missing")
     return {name: value for name, value in found.items() if value != {}}
-
-
-def _written_units(units: Mapping[str, int]) -> dict[str, str]:
-    names = ((ours, units[name]) for ours, name in UNIT_NAMES.items() if name in units)
-    return {ours: format_usd(UNITS[UNIT_NAMES[ours]].lot_price(rate)) for ours, rate in names}
-
-
-def _written_long(long: Mapping[str, Any]) -> dict[str, Any]:
-    rates = {name: format_usd(long[name]) for name in RATES if name in long}
-    units = {"units": _written_units(long["units"])} if "units" in long else {}
-    return {"above": long["above"]} | rates | units
 
 
 LONG: Readers = {

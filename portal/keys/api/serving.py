@@ -1,9 +1,8 @@
-"""Where models are served, where their calls go, what they cost and by which other names they are called: over REST."""
+"""Where models are served, where their calls go and by which other names they are called: over REST."""
 
 from typing import Any
 
 from django.shortcuts import get_object_or_404
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
@@ -12,17 +11,13 @@ from rest_framework.response import Response
 
 from catalog.actions.aliases import add_alias, remove_alias, repoint_alias
 from catalog.actions.deployments import FIELDS, MAX_TIMEOUT_S, MAX_WEIGHT, Place, set_deployments
-from catalog.actions.prices import set_price
 from catalog.actions.routes import route_of, set_route
-from catalog.models import Alias, Deployment, Model, Price, Provider
+from catalog.models import Alias, Deployment, Model, Provider
 from catalog.models.models import DATA_CLASSES
 from catalog.routes import written
-from gateway.money import format_usd, parse_usd
 from portal.keys.api.providers import ERRORS, CatalogView
 from portal.keys.api.shapes import ErrorOut, StrictSerializer
 
-RATES = ("input", "output", "cached_input", "cache_write", "request")
-RATE_HELP = 'USD per 1M tokens as a decimal, such as "0.15"; `request` is USD per call.'
 ROUTE_HELP = (
     "As in a configuration file: strategy, retries, regions, rules, canary, fallbacks, redirect; {} is the usual one."
 )
@@ -64,48 +59,6 @@ class DeploymentsOut(serializers.Serializer[Any]):
 
 class RouteShape(StrictSerializer):
     route = serializers.DictField(help_text=ROUTE_HELP)
-
-
-class PriceIn(StrictSerializer):
-    input = serializers.CharField(max_length=40, default="0", help_text=RATE_HELP)
-    output = serializers.CharField(max_length=40, default="0", help_text=RATE_HELP)
-    cached_input = serializers.CharField(max_length=40, allow_null=True, default=None)
-    cache_write = serializers.CharField(max_length=40, allow_null=True, default=None)
-    request = serializers.CharField(max_length=40, default="0")
-    free = serializers.BooleanField(default=False, help_text="Zero is meant.")
-    effective_from = serializers.DateTimeField(allow_null=True, default=None, help_text="Now or later; null: now.")
-    deployment = serializers.CharField(
-        max_length=40, default="", allow_blank=True, help_text="The id of the deployment that costs this; empty: all."
-    )
-    source = serializers.CharField(max_length=200, default="", allow_blank=True)  # type: ignore[assignment]  # a field's own attribute, which DRF's metaclass keeps apart
-
-
-class PriceOut(serializers.ModelSerializer[Price]):
-    deployment = serializers.CharField(source="deployment_id", allow_blank=True)
-    input = serializers.SerializerMethodField()
-    output = serializers.SerializerMethodField()
-    cached_input = serializers.SerializerMethodField()
-    cache_write = serializers.SerializerMethodField()
-    request = serializers.SerializerMethodField()
-
-    class Meta:
-        model = Price
-        fields = ("id", "deployment", "effective_from", *RATES, "free", "source", "created_at")
-
-    def get_input(self, price: Price) -> str:
-        return format_usd(price.input)
-
-    def get_output(self, price: Price) -> str:
-        return format_usd(price.output)
-
-    def get_cached_input(self, price: Price) -> str | None:
-        return None if price.cached_input is None else format_usd(price.cached_input)
-
-    def get_cache_write(self, price: Price) -> str | None:
-        return None if price.cache_write is None else format_usd(price.cache_write)
-
-    def get_request(self, price: Price) -> str:
-        return format_usd(price.request)
 
 
 class AliasChangeIn(StrictSerializer):
@@ -170,37 +123,6 @@ class ModelRoute(CatalogView):
         return Response({"route": written(set_route(actor=self.actor, model=model, body=body))})
 
 
-class ModelPrices(CatalogView):
-    serializer_class = PriceIn
-
-    @extend_schema(
-        operation_id="models_prices_list",
-        summary="What a model costs, cost and will cost",
-        responses={200: PriceOut(many=True), **ERRORS},
-    )
-    def get(self, request: Request, model_id: str) -> Response:
-        rows = Price.objects.filter(model=get_object_or_404(Model, pk=model_id)).order_by("-effective_from", "pk")
-        return self.get_paginated_response(PriceOut(self.paginate_queryset(rows) or [], many=True).data)
-
-    @extend_schema(
-        operation_id="models_prices_add",
-        summary="Add a price; none is ever edited",
-        responses={201: PriceOut, **ERRORS},
-    )
-    def post(self, request: Request, model_id: str) -> Response:
-        model, wanted = get_object_or_404(Model, pk=model_id), self.checked(request)
-        if wanted["effective_from"] is not None and wanted["effective_from"] < timezone.now():
-            raise ValidationError({"effective_from": ["A price begins now or later: what is spent keeps its price."]})
-        for name in RATES:
-            wanted[name] = None if wanted[name] is None else _usd(name, wanted[name])
-        place = wanted.pop("deployment")
-        deployment = Deployment.objects.filter(model=model, pk=_clean(place)).first() if place else None
-        if place and deployment is None:
-            raise ValidationError({"deployment": ["The model has no such deployment."]})
-        price = set_price(actor=self.actor, model=model, deployment=deployment, **wanted)
-        return Response(PriceOut(price).data, status=201)
-
-
 class AliasList(CatalogView):
     serializer_class = AliasIn
 
@@ -248,13 +170,6 @@ def _model(slug: str) -> Model:
     if found is None:
         raise ValidationError({"model": [f"There is no model {slug[:60]}."]})
     return found
-
-
-def _usd(name: str, text: str) -> int:
-    try:
-        return parse_usd(text)
-    except ValueError as mistake:
-        raise ValidationError({name: [str(mistake)]}) from None
 
 
 def _clean(name: str) -> str:

@@ -96,6 +96,14 @@ def test_prices_are_added_and_names_point_somewhere(admin: Client) -> None:
     assert (made.json()["input"], made.json()["cached_input"]) == ("0.15", None)
     assert [one["output"] for one in admin.get(url).json()["results"]] == ["0.60", "0.60"]
     refused(send(admin, "POST", url, {"input": "much", "output": "1"}), "input", "")
+    more = {
+        "units": {"images": "0.04", "minutes": "0.006"},
+        "long": {"above": 200_000, "input": "2.50", "output": "15.00"},
+    }
+    made = send(admin, "POST", url, {"input": "1.25", "output": "10"} | more).json()
+    assert {name: made[name] for name in more} == more
+    refused(send(admin, "POST", url, {"units": {"hours": "1"}}), "units", "no unit hours")
+    refused(send(admin, "POST", url, {"input": "1", "output": "1", "long": {"above": 5}}), "long.input", "required")
     refused(send(admin, "POST", url, {"input": "1", "output": "1", "deployment": "dep_x"}), "deployment", "no such")
     refused(
         send(admin, "POST", url, {"input": "1", "effective_from": "2020-01-01T00:00:00Z"}),
