@@ -134,7 +134,9 @@ def _goes_on(grant: Grant, attempt: Attempt) -> bool:
 
 
 def _provider_failed(call: Call, attempt: Attempt) -> bool:
-    return isinstance(attempt.error or call.error, UpstreamError)
+    """Say whether a provider failed before it made what it will bill; an answer that is too large was made."""
+    error = attempt.error or call.error
+    return isinstance(error, UpstreamError) and error.elsewhere
 
 
 def _lacks_tokens(usage: Usage, price: Price) -> bool:
@@ -161,19 +163,22 @@ def _with_output(given: Usage, made: int, call: Call, grant: Grant, attempt: Att
     if told is not None:
         units = {**(given.units or {}), **(told.units or {})} or None
         return replace(given, output_tokens=told.output_tokens, reasoning_tokens=told.reasoning_tokens, units=units)
-    made = attempt.reserved.demand.output_tokens if _unseen(call, grant) else max(made, given.output_tokens)
+    made = attempt.reserved.demand.output_tokens if _unseen(call, grant, attempt) else max(made, given.output_tokens)
     given = replace(given, output_tokens=made, reasoning_tokens=min(given.reasoning_tokens, made))
     if grant.request.unit_bounds and not _provider_failed(call, attempt):  # nobody told, so all there may be
         return replace(given, units={**(given.units or {}), **grant.request.unit_bounds})
     return given
 
 
-def _unseen(call: Call, grant: Grant) -> bool:
+def _unseen(call: Call, grant: Grant, attempt: Attempt) -> bool:
     """Say whether the provider may have made, and will bill, output that never came here: then the cap is charged.
 
     So it is when the client hangs up on an answer in one piece, on a model that thinks before it writes, or on what is
-    not text. Otherwise hanging up in time would be a way to spend past any budget.
+    not text. Otherwise hanging up in time would be a way to spend past any budget. Nor is seen what is too large to pass
+    and is not text.
     """
-    request = grant.request
+    request, error = grant.request, attempt.error or call.error
+    if isinstance(error, UpstreamError):
+        return bool(request.unit_bounds) and not error.elsewhere
     hidden = not request.streamed or "reasoning" in grant.model.capabilities or bool(request.unit_bounds)
     return isinstance(call.error, ClientGoneError) and hidden

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from gateway.money import parse_usd
+from gateway.runtime import Limits
 from gateway.snapshot import ModelPolicy, Price
 from tests.factories import gateway as make
 from tests.gateway.conftest import StartGateway
@@ -88,6 +89,15 @@ def test_large_images_pass_and_what_tells_no_tokens_is_charged_at_its_most(
     assert untold.estimated
     assert bound * 0.99 < untold.cost_nano_usd <= bound
     assert error.cost_nano_usd == 0
+
+
+def test_what_is_too_large_to_pass_was_made_and_is_charged(gateway: LiveGateway, upstream: FakeUpstream) -> None:
+    gateway.runtime.limits = Limits(max_response_bytes=1 << 20)
+    upstream.script(Plan(huge=2 << 20))
+    answer = gateway.client.post("/v1/images/generations", json={"model": "draw", "prompt": "tides", "n": 2})
+    assert (answer.status_code, "1 MiB" in answer.text) == (502, True)
+    [closed] = gateway.journal.closed
+    assert (closed.estimated, closed.cost_nano_usd) == (True, 80_000_000)
 
 
 def test_who_hangs_up_on_an_image_pays_for_it(gateway: LiveGateway, upstream: FakeUpstream) -> None:
