@@ -8,9 +8,17 @@ from django.conf import settings
 from django.template.loader import render_to_string
 
 from catalog.models import Model
-from gateway.endpoints import CHAT, EMBEDDINGS, ENDPOINTS
+from gateway.endpoints import CHAT, EMBEDDINGS, ENDPOINTS, IMAGES, MODERATIONS, RERANK
 
 PLACEHOLDER = "YOUR_ATRIUM_KEY"
+KINDS = (  # what a model can do, the route by which that is called, and how its snippets are named; the first counts
+    ("chat", CHAT.path, "chat"),
+    ("embeddings", EMBEDDINGS.path, "embeddings"),
+    ("image", IMAGES.path, "image"),
+    ("rerank", RERANK.path, "rerank"),
+    ("moderation", MODERATIONS.path, "moderation"),
+)
+OF_OPENAI = (CHAT.path, EMBEDDINGS.path, IMAGES.path, MODERATIONS.path)
 CLAUDE_NAMES = ("claude", "anthropic")  # with which a name has to begin for Claude Code to list it
 
 
@@ -34,10 +42,11 @@ class Snippet(TypedDict):
 
 
 TOOLS = (
-    Tool("curl", "curl"),
-    Tool("python", "Python", "Install it with: pip install openai"),
-    Tool("javascript", "JavaScript", "Install it with: npm install openai"),
-    Tool("environment", "Environment", "Most tools that speak OpenAI's API read these two variables.", one_file=True),
+    Tool("curl", "curl", routes=(*OF_OPENAI, RERANK.path)),
+    Tool("python", "Python", "Install it with: pip install openai", OF_OPENAI),
+    Tool("javascript", "JavaScript", "Install it with: npm install openai", OF_OPENAI),
+    Tool("cohere", "Cohere SDK", "Install it with: pip install cohere", (RERANK.path,)),
+    Tool("environment", "Environment", "Most tools that speak OpenAI's API read these two variables.", OF_OPENAI, one_file=True),
     Tool("claude-code", "Claude Code", routes=(CHAT.path,), needs="tools"),
     Tool("anthropic", "Anthropic SDK", "Install it with: pip install anthropic", (CHAT.path,)),
     Tool("gemini", "Gemini SDK", "Install it with: pip install google-genai", (CHAT.path,)),
@@ -62,10 +71,9 @@ def snippets_for(
 
     `aliases`: other names of the model, for tools that do not list its own.
     """
-    route = _route(model)
+    route, kind = next(((path, kind) for one, path, kind in KINDS if one in model.capabilities), ("", ""))
     if route not in {endpoint.path for endpoint in ENDPOINTS}:
         return []
-    kind = "embeddings" if route == EMBEDDINGS.path else "chat"
     address, claude_name = gateway_url or settings.GATEWAY_URL, claude_name_of(model, aliases)
     values = {
         "model": model,
@@ -105,10 +113,3 @@ def _claude_hint(model: Model, name: str) -> str:
         f"It works by its id, but Claude Code lists only names that begin with claude or anthropic: ask the platform team "
         f"for an alias such as {suggested_alias(model, ())}."
     )
-
-
-def _route(model: Model) -> str:
-    """Return the route by which `model` is called first of all."""
-    if "chat" in model.capabilities:
-        return CHAT.path
-    return EMBEDDINGS.path if "embeddings" in model.capabilities else ""

@@ -26,16 +26,18 @@ def test_every_tool_calls_a_route_that_the_gateway_serves() -> None:
     assert {route for tool in TOOLS for route in tool.routes} <= ROUTES
 
 
-@pytest.mark.parametrize("capabilities", [["chat", "tools", "vision"], ["chat"], ["embeddings"]])
+@pytest.mark.parametrize(
+    "capabilities", [["chat", "tools", "vision"], ["chat"], ["embeddings"], ["image"], ["rerank"], ["moderation"]]
+)
 def test_each_snippet_is_whole(capabilities: list[str], settings: Settings) -> None:
     settings.GATEWAY_URL = "https://ai.example.com"
     found = codes(capabilities=capabilities)
-    for name in ("python", "langchain", "llamaindex", "anthropic", "gemini"):
+    for name in ("python", "langchain", "llamaindex", "anthropic", "gemini", "cohere"):
         ast.parse(found.get(name, ""))
     assert json.loads(shlex.split(found["curl"].replace("\\\n", " "))[-1])["model"] == "acme/chat-1.5"
     for name, code in found.items():
         assert "https://ai.example.com" in code
-        assert ("https://ai.example.com/v1" in code) == (name not in {"claude-code", "anthropic", "gemini"})
+        assert ("https://ai.example.com/v1" in code) == (name not in {"claude-code", "anthropic", "gemini", "cohere"})
         assert name == "environment" or "acme/chat-1.5" in code
         assert name == "vscode" or KEY in code
         assert "{%" not in code
