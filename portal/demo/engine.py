@@ -9,6 +9,7 @@ import ipaddress
 from collections.abc import Callable
 from typing import Any
 
+from gateway.errors import RequestError
 from gateway.tokens import TokenCounter
 from portal.demo.completions import DONE, body, chunks, complete, event
 from portal.demo.conversation import Conversation, read_conversation
@@ -16,15 +17,25 @@ from portal.demo.directives import Directives, read_directives
 from portal.demo.judgement import moderate, rank
 from portal.demo.pictures import pictures
 from portal.demo.vectors import embed
+from portal.demo.voice import Spoken, speak, transcribe
 from portal.demo.wire import ApiError, ClientGoneError, Exchange, Receive, Scope, Send
 
 CREDENTIAL = "demo-engine"
-MODELS = ("demo-chat", "demo-embedding", "demo-image", "demo-rerank", "demo-moderation")
+MODELS = (
+    "demo-chat",
+    "demo-embedding",
+    "demo-image",
+    "demo-rerank",
+    "demo-moderation",
+    "demo-speech",
+    "demo-transcription",
+)
 _CREATED = 1_767_225_600
 
 Answer = Callable[[dict[str, Any], TokenCounter], dict[str, Any]]
 _ANSWERS: dict[str, Answer] = {"/v1/embeddings": embed, "/v1/rerank": rank, "/v1/moderations": moderate}
 _PICTURES = {"/v1/images/generations": "image_generation", "/v1/images/edits": "image_edit"}  # names of their events
+_RECORDINGS = ("/v1/audio/transcriptions", "/v1/audio/translations")
 
 
 class DemoEngine:
@@ -46,6 +57,9 @@ class DemoEngine:
             await self._route(exchange)
         except ApiError as error:
             await exchange.send_json(error.status, error.body(), *_retry_headers(error.status))
+        except RequestError as error:  # of a form
+            said = ApiError(error.status, error.message, param=error.param)
+            await exchange.send_json(error.status, said.body())
         except ClientGoneError:
             pass
         finally:
@@ -65,6 +79,14 @@ class DemoEngine:
             return await self._answer(exchange, _ANSWERS[route[1]])
         if exchange.method == "POST" and route[1] in _PICTURES:
             return await self._images(exchange, _PICTURES[route[1]])
+        if route == ("POST", "/v1/audio/speech"):
+            request = await exchange.read_json()
+            wanted = await self._wanted(exchange, request.get("input"))
+            return await self._sound(exchange, await asyncio.to_thread(speak, request), wanted)
+        if exchange.method == "POST" and route[1] in _RECORDINGS:
+            form = await exchange.read_form()
+            wanted = await self._wanted(exchange, form.value("prompt"))
+            return await self._sound(exchange, await asyncio.to_thread(transcribe, form), wanted)
         if route == ("GET", "/v1/models"):
             return await exchange.send_json(200, {"object": "list", "data": [_model(name) for name in MODELS]})
         name = exchange.path.removeprefix("/v1/models/")
@@ -120,6 +142,17 @@ class DemoEngine:
             if wanted.cut:
                 return None
         return await exchange.write(b"", more=False)
+
+    async def _sound(self, exchange: Exchange, spoken: Spoken, wanted: Directives) -> None:
+        kind, pieces = spoken
+        await exchange.pause(self._first_token_s)
+        await exchange.start(200, kind)
+        for data in pieces:
+            await exchange.write(data)
+            await exchange.pause(self._token_s)
+            if wanted.cut:
+                return
+        await exchange.write(b"", more=False)
 
     async def _wanted(self, exchange: Exchange, words: Any) -> Directives:
         """Do what a text asks of the engine itself: wait, and fail."""

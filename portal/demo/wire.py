@@ -63,6 +63,10 @@ class Exchange:
         except RequestError as error:
             raise ApiError(400, error.message, param=error.param) from None
 
+    async def read_form(self) -> Form:
+        """Return the request's body as a form. Raises RequestError."""
+        return Form(await self.read_body(), self._headers.get(b"content-type", b""))
+
     async def read_json(self) -> dict[str, Any]:
         """Return the request's body as an object. Raises ApiError."""
         try:

@@ -66,6 +66,8 @@ def test_only_the_demo_models_are_connected_and_their_prices_say_that_they_are_m
         "demo-image",
         "demo-rerank",
         "demo-moderation",
+        "demo-speech",
+        "demo-transcription",
     }
     prices = Price.objects.filter(model__in=connected)
     assert {(price.source, bool(price.free or price.input or price.units)) for price in prices} == {
