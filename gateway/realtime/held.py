@@ -128,14 +128,10 @@ def sound_bytes(encoded: str) -> int:
 
 def most(price: Price, bound: Bound) -> int:
     """Return the most nano-USD that a response within `bound` costs at `price`: each token in its dearest kind."""
-    units = price.units or {}
-    seconds = bound.seconds * units.get("seconds", 0)
-    costs = [
-        price.request + settle(seconds + _most_at(rates, units, bound))
-        for rates in (price, price.long)
-        if rates is not None
-    ]
-    return max(costs)
+    found = [_most_at(price, price.units or {}, bound)]
+    if price.long is not None:
+        found.append(_most_at(price.long, (price.units if price.long.units is None else price.long.units) or {}, bound))
+    return price.request + settle(max(found))
 
 
 def _most_at(rates: Price | LongRates, units: Mapping[str, int], bound: Bound) -> int:
@@ -147,7 +143,7 @@ def _most_at(rates: Price | LongRates, units: Mapping[str, int], bound: Bound) -
     )
     spoken = max(rates.output, units.get("output_audio_tokens", 0), units.get("output_image_tokens", 0))
     by_rate = max(text, audio, image) * bound.audio + max(text, image) * bound.image + text * bound.text
-    return by_rate + spoken * bound.output
+    return by_rate + spoken * bound.output + bound.seconds * units.get("seconds", 0)
 
 
 def usage_of(told: Any) -> Usage | None:

@@ -15,9 +15,10 @@ from gateway.headers import call_headers
 from gateway.realtime.allowances import Allowances
 from gateway.realtime.books import SessionBooks
 from gateway.realtime.dial import dial
+from gateway.realtime.purse import Purse, Rules
 from gateway.realtime.session import Session
 from gateway.realtime.socket import QUIET, Socket
-from gateway.realtime.talk import Rules, Talk
+from gateway.realtime.talk import Talk
 from gateway.routing.retry import may_try_elsewhere
 from gateway.routing.said import METADATA, bounds_of, metadata_of
 from gateway.runtime import Runtime
@@ -26,6 +27,7 @@ from gateway.stages.route import candidates
 from gateway.stages.stand_in import granted
 from gateway.types import Call, Grant, Principal
 
+MOST_OUTPUT = 4_096  # tokens: the longest cap that the API takes; openai 3.54.0, `realtime_session_create_request.py`
 _OFFER = (b"sec-websocket-key", b"sec-websocket-version", b"sec-websocket-protocol")
 
 
@@ -39,7 +41,11 @@ async def hold_session(call: Call, principal: Principal, snapshot: Snapshot, run
             code="overloaded",
             retry_after_s=5,
         )
-    request, bounds, now = realtime.parse(call.target), bounds_of(call.headers, principal.key.data_floor), runtime.clock.now()
+    request, bounds, now = (
+        realtime.parse(call.target),
+        bounds_of(call.headers, principal.key.data_floor),
+        runtime.clock.now(),
+    )
     if METADATA in call.headers:
         call.metadata = metadata_of(call.headers)
     server, answer = _accepted(call.headers, runtime.limits.max_event_bytes)
@@ -132,7 +138,7 @@ def _talk(session: Session, call: Call, grant: Grant, books: SessionBooks, runti
         names=frozenset({grant.request.model, model.slug}),
         upstream_model=place.upstream_model,
         context_tokens=model.context_tokens,
-        most_output=model.max_output_tokens,
+        most_output=min(model.max_output_tokens or MOST_OUTPUT, MOST_OUTPUT),
         cap_name="max_response_output_tokens" if beta else "max_output_tokens",
         provider=place.provider,
     )
@@ -141,4 +147,4 @@ def _talk(session: Session, call: Call, grant: Grant, books: SessionBooks, runti
         found = books.beside(name)
         return found.place.upstream_model, Allowances(found)
 
-    return Talk(rules, Allowances(books), transcriber, session.up, session.down, session.complain)
+    return Talk(Purse(rules, Allowances(books), transcriber), session.up, session.down, session.complain)

@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 from gateway.errors import ClientGoneError, GatewayError, InternalError, RequestError, UnavailableError, UpstreamError
 from gateway.realtime.books import SessionBooks
+from gateway.realtime.purse import Over
 from gateway.realtime.replies import clean, close_code, error_event, hung_up
 from gateway.realtime.socket import ABNORMAL, NO_STATUS, NORMAL, Socket
-from gateway.realtime.talk import Over, Talk
+from gateway.realtime.talk import Talk
 from gateway.runtime import Runtime
 from gateway.stages.scrub import scrubbed
 from gateway.types import Call

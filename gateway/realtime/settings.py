@@ -8,6 +8,8 @@ and `realtime_audio_input_turn_detection.py`.
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from gateway.realtime.events import CAPS, transcription_in
 
 PCM = frozenset({"audio/pcm", "pcm16", None})
@@ -46,6 +48,11 @@ def said_in(session: dict[str, Any], raw_sizes: dict[str, int]) -> Said:
         _pcm(spoken, session, "output_audio_format"),
         raw_sizes,
     )
+
+
+def sizes_in(session: dict[str, Any]) -> dict[str, int]:
+    """Return the bytes of what of a settings object is part of each prompt."""
+    return {name: len(msgspec.json.encode(session[name])) for name in ("instructions", "tools") if session.get(name)}
 
 
 class Settings:
