@@ -140,9 +140,11 @@ def world(journal_folder: str, upstream: Any) -> tuple[Runtime, str]:
     return runtime, secret
 
 
-def call_pipeline(runtime: Runtime, headers: dict[bytes, bytes], body: bytes) -> Work:
+def call_pipeline(
+    runtime: Runtime, headers: dict[bytes, bytes], body: bytes, path: str = "/v1/chat/completions"
+) -> Work:
     """Return a function that sends one call through `pipeline.handle`."""
-    endpoint, target = resolve("POST", "/v1/chat/completions", {})
+    endpoint, target = resolve("POST", path, {})
     monotonic = runtime.clock.monotonic
 
     async def once() -> None:
