@@ -8,7 +8,7 @@ from django.conf import settings
 from django.template.loader import render_to_string
 
 from catalog.models import Model
-from gateway.endpoints import CHAT, EMBEDDINGS, ENDPOINTS, IMAGES, MODERATIONS, RERANK
+from gateway.endpoints import CHAT, EMBEDDINGS, ENDPOINTS, IMAGES, MODERATIONS, RERANK, SPEECH, TRANSCRIPTIONS
 
 PLACEHOLDER = "YOUR_ATRIUM_KEY"
 KINDS = (  # what a model can do, the route by which that is called, and how its snippets are named; the first counts
@@ -17,8 +17,10 @@ KINDS = (  # what a model can do, the route by which that is called, and how its
     ("image", IMAGES.path, "image"),
     ("rerank", RERANK.path, "rerank"),
     ("moderation", MODERATIONS.path, "moderation"),
+    ("speech", SPEECH.path, "speech"),
+    ("transcription", TRANSCRIPTIONS.path, "transcription"),
 )
-OF_OPENAI = (CHAT.path, EMBEDDINGS.path, IMAGES.path, MODERATIONS.path)
+OF_OPENAI = (CHAT.path, EMBEDDINGS.path, IMAGES.path, MODERATIONS.path, SPEECH.path, TRANSCRIPTIONS.path)
 CLAUDE_NAMES = ("claude", "anthropic")  # with which a name has to begin for Claude Code to list it
 
 
