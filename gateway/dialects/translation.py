@@ -3,9 +3,25 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from gateway.dialects.canonical import Answer, Begun, Event, Failed, Finished, Request, Used
+import msgspec
+
+from gateway.dialects.canonical import (
+    Answer,
+    Begun,
+    Delta,
+    Event,
+    Failed,
+    Finished,
+    Part,
+    Request,
+    Started,
+    Text,
+    Thinking,
+    ToolCall,
+    Used,
+)
 from gateway.dialects.lanes import Outbound, Whole
-from gateway.dialects.openai_usage import Collector, generated
+from gateway.dialects.openai_usage import MAX_FRAGMENTS
 from gateway.ids import new_id
 from gateway.snapshot import DeploymentPolicy
 from gateway.types import ParsedRequest, Usage
@@ -85,22 +101,59 @@ class Translated:
         if isinstance(answer, Failed):
             return Whole(b"", None, answer.error, answer.status)
         answer.id, answer.model = answer.id or new_id("msg"), answer.model or request.model  # Converse says neither
-        made = generated(body) if answer.usage is None else ()
-        return Whole(self._client.answer(request, answer), answer.usage, made=made)
+        generated = Generated()
+        if answer.usage is None:
+            for choice in answer.choices:
+                for part in choice.parts:
+                    generated.add(part)
+        return Whole(self._client.answer(request, answer), answer.usage, made=generated.fragments())
 
     def stream(self, request: ParsedRequest) -> "TranslatedStream":
         """See `Lane.stream`."""
         return TranslatedStream(self._provider.reader(request.choices), self._client.writer(request), request.model)
 
 
+class Generated:
+    """Keeps what a model generated, so that it can be counted where the provider does not say."""
+
+    __slots__ = ("_kept", "_texts", "size")
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+        self._kept = 0
+        self.size = 0  # bytes, of what is not kept, too
+
+    def add(self, part: Part) -> None:
+        """Take a part of an answer, or what is known of one that begins."""
+        if isinstance(part, Text | Thinking):
+            self.say(part.text)
+        elif isinstance(part, ToolCall):
+            self.say(part.name)
+            self.say(part.arguments)
+
+    def say(self, text: str) -> None:
+        """Take more of a part."""
+        size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+        self.size += size
+        if text and self._kept < MAX_FRAGMENTS:
+            self._kept += size
+            self._texts.append(text)
+
+    def fragments(self) -> list[bytes]:
+        """Return it as JSON-escaped pieces."""
+        joined = "".join(self._texts).encode("utf-8", "replace").decode()
+        self._texts = [joined] if joined else []
+        return [msgspec.json.encode(joined)[1:-1]] if joined else []
+
+
 class TranslatedStream:
     """See `Stream`."""
 
-    __slots__ = ("_collector", "_model", "_reader", "_writer", "done", "error", "prompt_usage", "usage")
+    __slots__ = ("_generated", "_model", "_reader", "_writer", "done", "error", "prompt_usage", "usage")
 
     def __init__(self, reader: EventReader, writer: EventWriter, model: str) -> None:
         self._reader, self._writer, self._model = reader, writer, model
-        self._collector = Collector()
+        self._generated = Generated()
         self.prompt_usage: Usage | None = None
         self.usage: Usage | None = None
         self.done = False
@@ -108,7 +161,6 @@ class TranslatedStream:
 
     def feed(self, data: bytes) -> bytes:
         """See `Stream.feed`."""
-        self._collector.add(data)
         return self._pass(self._reader.feed(data))
 
     def end(self) -> bytes:
@@ -122,24 +174,28 @@ class TranslatedStream:
     @property
     def made(self) -> int:
         """See `Stream.made`."""
-        return self._collector.size
+        return self._generated.size
 
     def fragments(self) -> list[bytes]:
         """See `Stream.fragments`."""
-        return self._collector.collect()
+        return self._generated.fragments()
 
     def _pass(self, events: list[Event]) -> bytes:
         if self.done or self.error is not None:
             return b""
         passed: list[Event] = []
         for event in events:
-            if isinstance(event, Failed):
+            if isinstance(event, Delta):
+                self._generated.say(event.text)
+            elif isinstance(event, Started):
+                self._generated.add(event.part)
+            elif isinstance(event, Failed):
                 self.error = event.error | {"code": event.status} if event.status != 502 else event.error
                 break
-            if isinstance(event, Begun):
+            elif isinstance(event, Begun):
                 event.id, event.model = event.id or new_id("msg"), event.model or self._model
                 self.prompt_usage = event.usage
-            if isinstance(event, Used):
+            elif isinstance(event, Used):
                 self.usage = event.usage
             passed.append(event)
             if isinstance(event, Finished):
