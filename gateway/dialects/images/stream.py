@@ -10,7 +10,7 @@ from gateway.dialects.images.usage import said, usage_of
 from gateway.dialects.sse import data_of, last_end
 from gateway.types import Usage
 
-MAX_EVENT = 64 << 20  # bytes; a larger one is passed on in pieces, unread
+MAX_EVENT = 32 << 20  # bytes, as of an answer in one piece; a larger one is passed on in pieces, unread
 
 
 class LongEvents:
@@ -58,12 +58,13 @@ class LongEvents:
 class ImageStream:
     """See `Stream`. An error event and all that follows it is held back."""
 
-    __slots__ = ("_events", "done", "error", "prompt_usage", "usage")
+    __slots__ = ("_events", "_unread", "done", "error", "prompt_usage", "usage")
 
     made = 0  # nothing here is text, so nothing is counted by its size
 
     def __init__(self, most: int = MAX_EVENT) -> None:
         self._events = LongEvents(most)
+        self._unread = False  # a picture has passed that was too long to be read
         self.prompt_usage: Usage | None = None
         self.usage: Usage | None = None
         self.done = False
@@ -76,6 +77,7 @@ class ImageStream:
         inside = self._events.inside
         block = self._events.feed(data)
         if inside or self._events.inside:
+            self._unread = True
             return block
         kept = []
         for event in _cut(block):
@@ -88,9 +90,11 @@ class ImageStream:
     def end(self) -> bytes:
         """See `Stream.end`. An event without its blank line still counts."""
         rest, inside = self._events.rest(), self._events.inside
-        if inside:
-            return rest
-        return self.feed(rest + b"\n\n") if rest.strip() else b""
+        if not inside:
+            rest = self.feed(rest + b"\n\n") if rest.strip() else b""
+        if self._unread and not self.done and self.error is None:
+            self.usage, self.done = usage_of(None, 1), True
+        return rest
 
     def cut(self) -> bytes:
         """See `Stream.cut`."""

@@ -189,6 +189,12 @@ def test_no_event_is_too_long_to_pass(most_bytes: int, places: list[int]) -> Non
     assert out + buffer.rest() == whole
 
 
+def test_a_picture_too_long_to_be_read_counts_as_one() -> None:
+    stream, whole = ImageStream(500), b"".join(events(2_000))
+    assert b"".join([*map(stream.feed, cut(whole, [700, 1_400])), stream.end()]) == whole
+    assert (stream.done, stream.usage) == (True, Usage(units={"images": 1}))
+
+
 def test_an_error_is_held_back_with_all_that_follows() -> None:
     first, last = events(10)
     stream = ImageStream()
