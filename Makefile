@@ -32,7 +32,7 @@ bench: ## Atrium beside other gateways on one core each (ARGS="--quick", "--soak
 	$(BOOT) --dev -m benchmarks $(ARGS)
 
 lock: ## resolve requirements*.in and package.json anew (needs uv)
-	@for name in requirements requirements-dev requirements-node tests/idp/requirements; do \
+	@for name in requirements requirements-dev requirements-node tests/idp/requirements tests/wire/requirements; do \
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 	    --no-emit-index-url --no-emit-find-links --no-header $$name.in -o $$name.txt || exit 1; done
 	@npm install --package-lock-only --ignore-scripts

@@ -7,8 +7,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from deploy import assets, idp_env, node_env, python_env
+from deploy import assets, node_env, python_env
 from deploy.failures import Stop, spoken
+from deploy.own_env import IDP
 
 ROOT = python_env.ROOT
 
@@ -45,15 +46,15 @@ def prepare(stage: str) -> None:
             python_env.install(groups_missing)
         if node_env.missing(stage):
             node_env.install(stage)
-        if stage == "dev" and idp_env.missing():
-            idp_env.install()
+        if stage == "dev" and IDP.missing():
+            IDP.install()
         if assets.missing():
             assets.copy()
     print(f"Ready after {time.monotonic() - begun:.0f} s.", flush=True)
 
 
 def _behind(groups: list[str], stage: str) -> bool:
-    python_ready = not python_env.missing(groups) and not (stage == "dev" and idp_env.missing())
+    python_ready = not python_env.missing(groups) and not (stage == "dev" and IDP.missing())
     return not python_ready or node_env.missing(stage) or assets.missing()
 
 

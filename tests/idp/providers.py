@@ -6,7 +6,8 @@ from typing import Any, Protocol
 
 import httpx
 
-from deploy import idp_env, python_env
+from deploy import python_env
+from deploy.own_env import IDP
 from tests.idp.browser import Browser
 from tests.services.processes import Running, free_port, wait_until
 
@@ -34,12 +35,14 @@ class PythonProvider:
     """PyPI oidc-provider-mock: claims come with the id_token and from userinfo alike, and it does not look at PKCE."""
 
     def __init__(self, folder: Path, redirect_uri: str) -> None:
-        if idp_env.missing():
-            idp_env.install()
+        if IDP.missing():
+            IDP.install()
         port = free_port()
         self.issuer = f"http://localhost:{port}"
         self._process = Running(
-            [str(idp_env.COMMAND), "--port", str(port), "--require-nonce", "true"], folder=folder, name="idp"
+            [str(IDP.home / "bin" / "oidc-provider-mock"), "--port", str(port), "--require-nonce", "true"],
+            folder=folder,
+            name="idp",
         )
         wait_until(
             lambda: answers(f"{self.issuer}/.well-known/openid-configuration"), what="start of oidc-provider-mock"
