@@ -67,7 +67,7 @@ def test_the_official_sdk_speaks_and_listens(gateway: LiveGateway, upstream: Fak
         ]
         assert upstream.received[0].json() == {"model": "up-tts", **SAY}
 
-        upstream.script(Plan(text="Good day."), Plan(prompt_tokens=300, completion_tokens=9), Plan(), Plan())
+        upstream.script(Plan(text="Good day."), Plan(prompt_tokens=300, completion_tokens=9))
         heard = client.audio.transcriptions.create(model="whisper", file=FILE, response_format="verbose_json")
         assert (heard.text, heard.usage and heard.usage.seconds) == ("Good day.", 3)
         streamed = list(client.audio.transcriptions.create(model="transcribe", file=FILE, stream=True, prompt="Names"))
@@ -78,7 +78,7 @@ def test_the_official_sdk_speaks_and_listens(gateway: LiveGateway, upstream: Fak
             model="whisper", file=FILE, response_format="vtt"
         )
         assert client.audio.translations.create(model="whisper", file=FILE).text
-    assert written.headers["content-type"].startswith(("text/plain", "text/vtt"))
+    assert written.headers["content-type"] == "text/vtt; charset=utf-8"
     costs = [(one.cost_nano_usd, one.estimated) for one in gateway.journal.closed[3:]]
     assert costs == [(300_000, False), (300 * 6_000 + 9 * 10_000, False), (3_000_000, True), (300_000, False)]
     sent = upstream.received[4]
@@ -110,6 +110,15 @@ def test_what_fails_is_told_and_charged_as_far_as_it_went(gateway: LiveGateway, 
     answer = gateway.client.post("/v1/audio/transcriptions", data={"model": "transcribe"}, files={"file": FILE})
     assert (answer.json()["text"], answer.headers["x-atrium-model"]) == ("Good day.", "whisper")
     assert [one.content()["model"] for one in upstream.received[-2:]] == ["up-transcribe", "up-whisper"]
+
+    whole = b'{"text": "Good day.", "usage": {"type": "duration", "seconds": 3}}'  # Whisper streams nothing
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(whole)
+    upstream.script(Plan(raw=head + whole))
+    answer = gateway.client.post(
+        "/v1/audio/transcriptions", data={"model": "whisper", "stream": "true"}, files={"file": FILE}
+    )
+    assert (answer.content, answer.headers["content-type"]) == (whole, "application/json")
+    until(lambda: gateway.journal.closed[-1].cost_nano_usd == 300_000)
 
     for path, body in (("/v1/audio/speech", {"model": "whisper", **SAY}), ("/v1/chat/completions", {"model": "tts"})):
         wrong = gateway.client.post(path, json={"messages": [], **body} if "chat" in path else body)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from gateway.dialects.audio.transcription import JSON_FORMATS, TEXT_FORMATS, TOKENS_A_SECOND, format_of, played_by
@@ -18,6 +19,8 @@ from gateway.snapshot import DeploymentPolicy
 from gateway.types import ParsedRequest, Usage
 
 CHARACTERS_A_TOKEN = 3
+MOST_HELD = 16 << 20  # bytes of an answer in one piece where a stream was asked for
+EVENTS = (b"data:", b"event:", b":")  # how a stream begins
 _TEXT = b"text/plain; charset=utf-8"
 _CUE = re.compile(rb"--> ?(?:(\d{2,4}):)?(\d\d):(\d\d)[.,]\d{3}")
 _DELTA = re.compile(rb'"(?:delta|content)"\s*:\s*"((?:[^"\\]|\\.)+)"')
@@ -70,7 +73,7 @@ class TranscriptionLane:
 
     def stream(self, request: ParsedRequest) -> "TranscriptStream":
         """See `Lane.stream`."""
-        return TranscriptStream(self._seconds(request))
+        return TranscriptStream(self._seconds(request), partial(self.whole, request))
 
     def _seconds(self, request: ParsedRequest) -> int:
         return max(played_by(request), self._least)
@@ -89,16 +92,47 @@ class TranscriptionLane:
 
 
 class TranscriptStream(RelayedStream):
-    """See `Stream`. OpenAI ends with `transcript.text.done`, Mistral with `transcription.done`, vLLM with `[DONE]`."""
+    """See `Stream`. OpenAI ends with `transcript.text.done`, Mistral with `transcription.done`, vLLM with `[DONE]`.
 
-    __slots__ = ("_seconds",)
+    Whisper passes over a wish for a stream (openai 3.54.0, types/audio/transcription_create_params.py): what comes in one
+    piece is held until it is whole, and passed on.
+    """
+
+    __slots__ = ("_begun", "_held", "_seconds", "_whole")
 
     reads = re.compile(rb'"transcript(?:\.text|ion)\.done"|"error"\s*:\s*[{"]|"usage"\s*:\s*\{|data: ?\[DONE\]')
 
-    def __init__(self, seconds: int) -> None:
-        """`seconds`: how long the recording plays, as far as that is known."""
+    def __init__(self, seconds: int, whole: Callable[[bytes], Whole | None]) -> None:
+        """`seconds`: how long the recording plays, as far as that is known. `whole` reads an answer in one piece."""
         super().__init__(find=_deltas)
-        self._seconds = seconds
+        self._seconds, self._whole = seconds, whole
+        self._begun: bytes | None = b""  # too few bytes yet to say what comes
+        self._held = bytearray()
+
+    def feed(self, data: bytes) -> bytes:
+        """See `Stream.feed`."""
+        if self._held:
+            return self._hold(data)
+        if self._begun is not None:
+            self._begun += data
+            lead = self._begun.lstrip()
+            if any(len(lead) < len(begin) and begin.startswith(lead) for begin in EVENTS):
+                return b""
+            data, self._begun = self._begun, None
+            if not lead.startswith(EVENTS):
+                return self._hold(data)
+        return super().feed(data)
+
+    def end(self) -> bytes:
+        """See `Stream.end`."""
+        if not self._held:
+            return super().end()
+        answer = self._whole(bytes(self._held))
+        if answer is None:
+            return b""
+        self.usage, self.error = answer.usage, answer.error
+        self.done = answer.error is None
+        return answer.body if self.done else b""
 
     def read(self, block: bytes) -> bytes:
         """See `RelayedStream.read`."""
@@ -114,6 +148,13 @@ class TranscriptStream(RelayedStream):
             self.done = self.done or data == b"[DONE]" or kind in ("transcript.text.done", "transcription.done")
             kept.append(event)
         return b"".join(kept)
+
+    def _hold(self, data: bytes) -> bytes:
+        if len(self._held) + len(data) > MOST_HELD:
+            self.error = {"message": "The provider's answer is too long to be passed on in one piece."}
+        else:
+            self._held += data
+        return b""
 
 
 def _reckoned(seconds: int, written: int) -> Usage:

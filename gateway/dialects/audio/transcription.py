@@ -23,7 +23,7 @@ OUTSIDE = {
 }
 JSON_FORMATS = frozenset({"json", "verbose_json", "diarized_json"})
 TEXT_FORMATS = frozenset({"text", "srt", "vtt"})
-MEDIA = frozenset({"text/plain", "text/vtt", "text/srt", "application/x-subrip"})
+MEDIA = frozenset({"application/json", "text/plain", "text/vtt", "text/srt", "application/x-subrip"})
 _TRUE, _FALSE = frozenset({"true", "True", "1"}), frozenset({"false", "False", "0", ""})
 
 # Tokens that a second of speech is billed as: one for each 100 ms at OpenAI ("Managing costs", its guide to Realtime),

@@ -240,6 +240,17 @@ def test_a_transcript_passes_as_it_is(kind: str, places: list[int]) -> None:
     assert (stream.done, stream.fragments()) == (True, [b"Hi "])
 
 
+@given(st.lists(st.integers(0, 10_000)))
+def test_what_comes_in_one_piece_in_place_of_a_stream_passes_whole(places: list[int]) -> None:
+    body = json.dumps({"text": "a" * 3_000, "usage": {"type": "duration", "seconds": 3}}).encode()
+    stream = TranscriptionLane("/x").stream(form({"stream": "true"}))
+    assert relayed(stream, body, places) == body
+    assert (stream.usage, stream.done) == (SAID, True)
+    refused = TranscriptionLane("/x").stream(form({"stream": "true"}))
+    assert relayed(refused, b'{"error": {"message": "no"}}', places) == b""
+    assert (refused.error, refused.done) == ({"message": "no"}, False)
+
+
 def test_forms_go_out_with_another_model_to_each_provider_in_its_way() -> None:
     request = form({"response_format": "json", "temperature": "0"})
     sent = lane_of(TRANSCRIPTIONS, OPENAI).outbound(request, OPENAI, 0, {})  # type: ignore[union-attr]
