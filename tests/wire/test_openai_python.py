@@ -115,6 +115,15 @@ def test_chat_and_stream_on_the_demo_engine_agree_with_the_ledger(demo: OpenAI, 
     assert chunks[-1].usage is not None and chunks[-1].usage.prompt_tokens == answer.usage.prompt_tokens
 
 
+def test_images_and_moderation_on_the_demo_engine_are_in_the_ledger(demo: OpenAI, wired: Wired) -> None:
+    raw = demo.images.with_raw_response.generate(model="demo-image", prompt="a tide pool", n=2, size="256x256")
+    assert len(raw.parse().data or ()) == 2
+    event = event_of(wired, raw.headers["x-request-id"])
+    assert (event["cost_nano_usd"], event["units"], event["estimated"]) == (20_000_000, {"images": 2}, False)
+    assert demo.images.edit(model="demo-image", prompt="bluer", image=("a.png", b"PNG", "image/png")).data
+    assert demo.moderations.create(input="good day").results[0].flagged is False
+
+
 def test_tools_and_structured_output_on_the_demo_engine(demo: OpenAI) -> None:
     answer = demo.chat.completions.create(
         model="demo-chat", messages=said("Use the tool"), tools=TOOLS, tool_choice="required"
