@@ -30,6 +30,7 @@ class Price:
     `cached_input` and `cache_write` fall back to `input`. `cached_input` tokens are part of the prompt's tokens
     (OpenAI's convention); they are priced apart, not twice. `free` says that zero is meant. `units`: rates of
     `gateway.units.UNITS`, by name, per 1,000,000. `long`: the rates of a call whose prompt is longer than some.
+    `batch`: what a call costs within a batch, in percent of all that.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Price:
     free: bool = False
     units: Mapping[str, int] | None = field(default=None, hash=False)
     long: "LongRates | None" = None
+    batch: int = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +206,7 @@ class KeyEntry:
     secret_valid_until: float  # epoch s, UNSET while the secret is current
     secret_pending: bool  # a rotated secret that was never used: first use is reported
     quotas: tuple[QuotaPolicy, ...] = ()  # of the key itself; the snapshot holds those of all other scopes
+    data_floor: str = ""  # the least careful class of its calls' data, of the key or its application; "": the model's tier says
 
 
 class KeyLoader(Protocol):

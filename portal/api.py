@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
-from portal.keys.api import docs, errors, keys, limits, models, prices, providers, requests, serving
+from portal.keys.api import applications, docs, errors, keys, limits, models, prices, providers, requests, serving
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("schema", docs.Schema.as_view(), name="api-schema"),
@@ -21,6 +21,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/models/<slug:model_id>/deployments", serving.ModelDeployments.as_view(), name="api-model-deployments"),
     path("v1/models/<slug:model_id>/route", serving.ModelRoute.as_view(), name="api-model-route"),
     path("v1/models/<slug:model_id>/prices", prices.ModelPrices.as_view(), name="api-model-prices"),
+    path("v1/applications", applications.ApplicationList.as_view(), name="api-applications"),
+    path("v1/applications/<slug:application_id>", applications.ApplicationDetail.as_view(), name="api-application"),
     path("v1/aliases", serving.AliasList.as_view(), name="api-aliases"),
     path("v1/aliases/<slug:alias_id>", serving.AliasDetail.as_view(), name="api-alias"),
     path("v1/providers", providers.ProviderList.as_view(), name="api-providers"),

@@ -85,7 +85,7 @@ def read_entries(secret_ids: Iterable[str]) -> dict[str, KeyEntry]:
 
 
 def _with_keys(rows: "QuerySet[KeySecret]") -> list[tuple[KeySecret, KeyEntry]]:
-    secrets = list(rows.select_related("key__owner").prefetch_related("key__key_models"))
+    secrets = list(rows.select_related("key__owner", "key__application").prefetch_related("key__key_models"))
     keys = [secret.key for secret in secrets]
     quotas = key_quotas({key.pk for key in keys})
     members = set(
@@ -115,6 +115,7 @@ def _entry(secret: KeySecret, members: set[tuple[str, str]], quotas: tuple[Quota
         secret_valid_until=0.0 if secret.status == KeySecret.Status.DEAD else epoch(secret.valid_until),
         secret_pending=secret.status == KeySecret.Status.PENDING,
         quotas=quotas,
+        data_floor=key.data_class or (key.application.data_class if key.application is not None else ""),
     )
 
 

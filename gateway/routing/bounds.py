@@ -13,19 +13,23 @@ FLOORS = {"sandbox": "public", "production": "internal", "high-risk": "confident
 
 
 class Bounds(msgspec.Struct, frozen=True):
-    """The class of a call's data, and the regions it may be served in (None: anywhere). They are only ever tightened."""
+    """The class of a call's data, and the regions it may be served in (None: anywhere). They are only ever tightened.
+
+    `floored`: its key or application says from which class its data is, so the tier of a model does not.
+    """
 
     data_class: str = DATA_CLASSES[0]
     regions: frozenset[str] | None = None
+    floored: bool = False
 
     def within(self, model: ModelPolicy) -> "Bounds":
-        """Return the bounds of a call that goes to `model`: at least its tier's class, within its regions as well."""
+        """Return the bounds of a call that goes to `model`: at least its tier's class (unless `floored`), within its regions."""
         floor, allowed = FLOORS.get(model.tier, UNDECIDED), model.route.regions
-        raised = RANK[floor] > RANK[self.data_class] and _is_decided(model)
+        raised = not self.floored and RANK[floor] > RANK[self.data_class] and _is_decided(model)
         if not raised and not allowed:
             return self
         regions = self.regions if not allowed else allowed if self.regions is None else self.regions & allowed
-        return Bounds(floor if raised else self.data_class, regions)
+        return Bounds(floor if raised else self.data_class, regions, self.floored)
 
     def permit(self, place: DeploymentPolicy, model: ModelPolicy) -> bool:
         """Say whether a place may serve this call."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from gateway.dialects.members import Members
 from gateway.errors import RequestError
 from gateway.routing.bounds import RANK, UNBOUND, Bounds
 from gateway.routing.policy import DATA_CLASSES
@@ -15,14 +16,20 @@ MOST_KEYS, LONGEST_KEY, LONGEST_VALUE = 16, 64, 256
 LONGEST_SESSION = 256
 
 _BOUNDS = {name: Bounds(name) for name in DATA_CLASSES}
+_FLOORED = {name: Bounds(name, floored=True) for name in DATA_CLASSES}
 
 
-def bounds_of(headers: Mapping[bytes, bytes]) -> Bounds:
-    """Return the bounds that a call sets itself. Raises RequestError (400) for a class that does not exist."""
+def bounds_of(headers: Mapping[bytes, bytes], floor: str) -> Bounds:
+    """Return the bounds that a call sets itself, above the floor of its key (`KeyEntry.data_floor`).
+
+    Raises RequestError (400) for a class that does not exist.
+    """
     said = headers.get(DATA_CLASS)
     if said is None:
-        return UNBOUND
+        return _FLOORED[floor] if floor else UNBOUND
     found = _BOUNDS.get(said.decode("latin-1").strip().lower())
+    if found is not None and floor:
+        return _FLOORED[max(floor, found.data_class, key=RANK.__getitem__)]
     if found is None:
         raise RequestError(
             f"{DATA_CLASS.decode()} has to be one of {', '.join(RANK)}. It can only raise the class of a call's data.",
@@ -54,6 +61,23 @@ def metadata_of(headers: Mapping[bytes, bytes]) -> dict[str, str]:
         if not (key.isprintable() and value.isprintable()):
             raise _wrong("keys and values may hold no control characters")
     return found
+
+
+def metadata_in(members: Members) -> dict[str, str]:
+    """Return what OpenAI's member `metadata` holds within our limits.
+
+    It is the client's to send and the provider's to check, so nothing of it is refused here; no rule can ask for the rest.
+    """
+    try:
+        found = members.value("metadata")
+    except (msgspec.DecodeError, RequestError):
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    pairs = [(key, value) for key, value in found.items() if isinstance(value, str)]
+    return {
+        key: value for key, value in pairs[:MOST_KEYS] if 1 <= len(key) <= LONGEST_KEY and len(value) <= LONGEST_VALUE
+    }
 
 
 def session_of(headers: Mapping[bytes, bytes]) -> bytes:

@@ -14,6 +14,8 @@ from gateway.money import format_usd
 from portal.keys.models import Key
 from portal.keys.refusal import Refused
 from portal.people.access import viewer_of
+from portal.people.audit import Actor
+from portal.people.data_floors import refusal
 from portal.people.models import Membership, Team, User
 
 Limit = tuple[str, str, int]  # metric, window, capacity (nano-USD for usd, else a count)
@@ -140,3 +142,14 @@ def in_words(metric: str, amount: int) -> str:
 
 def window_words(window: str) -> str:
     return str(Quota.Window(window).label)
+
+
+def floor_of(key: Key) -> str:
+    """Return the class that its calls are taken for at least; "" where the tier of each model says."""
+    return key.data_class or (key.application.data_class if key.application is not None else "")
+
+
+def check_floor(actor: Actor, standing: str, wanted: str) -> None:
+    """Refuse a floor of the data's class that would lower the one that holds (`standing`) for an actor who may not."""
+    if why := refusal(actor, standing, wanted):
+        raise Refused("The class of its data stays.", why, "Choose another class.", field="data_class", code="wider")

@@ -2,13 +2,14 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from portal.people.views import audit, members, roles, teams, users
+from portal.people.views import applications, audit, members, roles, teams, users
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("teams", teams.team_list, name="people-team-list"),
     path("teams/new", teams.team_add, name="people-team-add"),
     path("teams/<str:team_id>", teams.team_detail, name="people-team-detail"),
     path("teams/<str:team_id>/edit", teams.team_edit, name="people-team-edit"),
+    path("applications/<str:application_id>", applications.application_edit, name="people-application-edit"),
     path("teams/<str:team_id>/members/new", members.member_add, name="people-member-add"),
     path("teams/<str:team_id>/members/<str:user_id>", members.member_edit, name="people-member-edit"),
     path("teams/<str:team_id>/members/<str:user_id>/remove", members.member_remove, name="people-member-remove"),

@@ -46,6 +46,10 @@ def test_rules_send_calls_by_what_they_say_of_themselves(start_gateway: StartGat
     assert where(gateway) == "dep_b"
     assert where(gateway, {"x-atrium-data-class": "internal"}) == "dep_a"
     assert where(gateway, {"x-atrium-metadata": '{"kind": "batch"}', "x-atrium-data-class": "internal"}) == "dep_b"
+    said = {"kind": "batch", "team": "x"}  # OpenAI's own member, which a header of ours goes before
+    assert where(gateway, {"x-atrium-data-class": "internal"}, metadata=said) == "dep_b"
+    both_said = {"x-atrium-metadata": '{"kind": "chat"}', "x-atrium-data-class": "internal"}
+    assert where(gateway, both_said, metadata=said) == "dep_a"
     long = [{"role": "user", "content": "word " * 500}]
     assert where(gateway, {"x-atrium-data-class": "internal"}, messages=long) == "dep_b"
 
@@ -81,6 +85,9 @@ def test_sensitive_data_goes_only_where_it_may(start_gateway: StartGateway, pair
     gateway = start_gateway(models=[policy])
     found = [where(gateway, {"x-atrium-data-class": one}) for one in ("public", "internal", "confidential")]
     assert found == ["dep_b", "dep_b", "dep_a"]
+    for floor, at in (("confidential", "dep_a"), ("internal", "dep_b")):  # of a key, or its application
+        careful = gateway.keys.add(make.key_entry(f"key_{floor}", data_floor=floor))
+        assert where(gateway, {"x-atrium-data-class": "public", "authorization": f"Bearer {careful}"}) == at
     refused = ask(gateway, {"x-atrium-data-class": "restricted"})
     error = refused.json()["error"]
     assert (refused.status_code, error["code"], error["param"]) == (403, "route_not_allowed", "model")

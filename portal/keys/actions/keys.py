@@ -32,13 +32,15 @@ def mint_key(
     limits: Sequence[Limit] = (),
     kind: str = Key.Kind.PERSONAL,
     application: Application | None = None,
+    data_class: str = "",
 ) -> tuple[Key, str]:
     """Make a key; returns it and its secret, which is kept nowhere and cannot be shown again.
 
     `models`: None stands for all that the team may use, now and later. `limits`: (metric, window, capacity), each at
-    most the team's for the same metric and window. People mint for themselves; an actor without a person (a command,
-    the configuration) also mints for somebody who is invited and has not signed in yet, if they belong to the team:
-    the gateway therefore refuses owners who are blocked or left the team, not those who are invited.
+    most the team's for the same metric and window. `data_class`: how careful its calls are to be taken at least.
+    People mint for themselves; an actor without a person (a command, the configuration) also mints for somebody who is
+    invited and has not signed in yet, if they belong to the team: the gateway therefore refuses owners who are blocked
+    or left the team, not those who are invited.
     Raises `Refused`.
     """
     chosen = None if models is None else list(models)
@@ -56,6 +58,8 @@ def mint_key(
                 )
             rules.check_models(owner, team, chosen)
         rules.check_limits(team, limits)
+        if data_class:
+            rules.check_floor(actor, application.data_class if application else "", data_class)
         long_lived = expires_at - timezone.now() > timedelta(days=settings.KEY_ROTATE_DAYS)
         key = Key.objects.create(
             name=name,
@@ -64,6 +68,7 @@ def mint_key(
             team=team,
             application=application,
             all_models=chosen is None,
+            data_class=data_class,
             expires_at=expires_at,
             rotate_every_days=settings.KEY_ROTATE_DAYS if long_lived else None,
         )
@@ -133,6 +138,7 @@ def described(key: Key, models: Iterable[Model] | None, limits: Sequence[Limit])
         "models": "all" if models is None else sorted(model.slug for model in models),
         "expires_at": key.expires_at.isoformat(),
         "limits": {f"{m}/{w}": format_usd(c) if m == "usd" else c for m, w, c in limits},
+        "data_class": key.data_class,
     }
 
 

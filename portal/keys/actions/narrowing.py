@@ -24,8 +24,9 @@ def narrow_key(
     models: Iterable[Model] | None = None,
     expires_at: datetime | None = None,
     limits: Sequence[Limit] = (),
+    data_class: str | None = None,
 ) -> bool:
-    """Take models away, end the key earlier, add or lower limits; None and () leave things as they are.
+    """Take models away, end the key earlier, add or lower limits, take its data for more careful; None and () change nothing.
 
     Returns False if nothing differs. Raises `Refused` for anything that would widen the key.
     """
@@ -41,6 +42,10 @@ def narrow_key(
         if expires_at is not None and expires_at != key.expires_at:
             narrow_end(key, expires_at, trail)
         narrow_limits(actor, key, limits, trail)
+        if data_class is not None and data_class != key.data_class:
+            rules.check_floor(actor, rules.floor_of(key), data_class)
+            trail.before["data_class"], trail.after["data_class"] = key.data_class, data_class
+            Key.objects.filter(pk=key.pk).update(data_class=data_class)
         if not trail.after:
             trail.skip()
             return False

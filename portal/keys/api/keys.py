@@ -107,6 +107,7 @@ class KeyList(ApiView):
             limits=limits_in(wanted.get("limits", [])),
             kind=Key.Kind.SERVICE if application else Key.Kind.PERSONAL,
             application=application,
+            data_class=wanted["data_class"],
         )
         answer = shown(key.pk)
         answer.secret = secret  # type: ignore[attr-defined]  # for this answer only
@@ -135,6 +136,7 @@ class KeyDetail(ApiView):
             models=None if slugs is None else models_named(slugs),
             expires_at=wanted.get("expires_at"),
             limits=limits_in(wanted.get("limits", [])),
+            data_class=wanted.get("data_class"),
         )
         return Response(KeyDetailOut(shown(key.pk)).data)
 

@@ -8,8 +8,11 @@ from rest_framework import serializers
 
 from billing.models import Quota
 from catalog.models import Model
+from catalog.models.models import DATA_CLASSES
 from gateway.money import format_usd
 from portal.keys.models import Approval, Key, KeyRequest, KeySecret
+
+FLOOR_HELP = "How careful its calls are taken at least; empty: as its application, or each model's tier, says."
 
 
 def amount_text(metric: str, amount: int | None) -> str | None:
@@ -64,7 +67,7 @@ class KeyOut(serializers.ModelSerializer[Key]):
         model = Key
         fields = (
             "id", "name", "kind", "owner", "team", "application", "state", "blocked_reason", "models", "secrets",
-            "created_at", "expires_at", "revoked_at", "rotation_due_at", "last_used_at", "last_used_client",
+            "data_class", "created_at", "expires_at", "revoked_at", "rotation_due_at", "last_used_at", "last_used_client",
         )  # fmt: skip
 
     @extend_schema_field(serializers.ChoiceField(choices=["active", "blocked", "revoked", "expired"]))
@@ -106,9 +109,11 @@ class KeyMintIn(StrictSerializer):
     application = serializers.CharField(
         max_length=64, required=False, help_text="Makes it a service key of that application."
     )
+    data_class = serializers.ChoiceField(choices=["", *DATA_CLASSES], required=False, default="", help_text=FLOOR_HELP)
 
 
 class KeyNarrowIn(StrictSerializer):
+    data_class = serializers.ChoiceField(choices=["", *DATA_CLASSES], required=False, help_text=FLOOR_HELP)
     models = serializers.ListField(child=serializers.CharField(max_length=128), required=False)
     expires_at = serializers.DateTimeField(required=False)
     limits = LimitIn(many=True, required=False)

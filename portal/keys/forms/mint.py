@@ -13,8 +13,12 @@ from portal.keys.offers import Offer
 from portal.keys.reading import read_amount
 from portal.keys.refusal import Refused
 from portal.keys.rules import Limit
+from portal.people.data_floors import offered
 from portal.people.models import Team, User
 
+FLOOR_HELP = (
+    "How careful its calls are taken at least: only places that may see such data serve them. A call can say more."
+)
 LIFETIMES = (1, 7, 30, 90, 180, 365)
 
 
@@ -36,7 +40,11 @@ class MintForm(forms.Form):
     )
     requests_minute = forms.CharField(required=False, max_length=12, label="Calls a minute", help_text="Such as 60.")
 
-    def __init__(self, *args: Any, teams: list[Team], offers: list[Offer], **kwargs: Any) -> None:
+    data_class = forms.ChoiceField(label="Data it sends", required=False, help_text=FLOOR_HELP)
+
+    def __init__(
+        self, *args: Any, teams: list[Team], offers: list[Offer], may_lower: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self._teams = {team.pk: team for team in teams}
         self._models = {offer.model.slug: offer.model for offer in offers}
@@ -45,6 +53,7 @@ class MintForm(forms.Form):
             self.fields["team"].widget = forms.HiddenInput()
         several = len(teams) > 1
         self._choose("models", [(offer.model.slug, offer_words(offer, several)) for offer in offers])
+        self._choose("data_class", offered("", free=may_lower))
         self._choose("lifetime", [(days, days_words(days)) for days in lifetimes()])
         self.fields["usd_month"].widget.attrs["inputmode"] = "decimal"
         self.fields["requests_minute"].widget.attrs["inputmode"] = "numeric"
@@ -79,6 +88,7 @@ class MintForm(forms.Form):
             "models": chosen or None,
             "expires_at": timezone.now() + timedelta(days=self.cleaned_data["lifetime"]),
             "limits": limits,
+            "data_class": self.cleaned_data["data_class"],
         }
 
 

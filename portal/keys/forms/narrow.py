@@ -6,10 +6,12 @@ from typing import Any, cast
 from django import forms
 
 from catalog.models import Model
+from portal.keys.forms.mint import FLOOR_HELP
 from portal.keys.models import Key
 from portal.keys.reading import read_amount
 from portal.keys.refusal import Refused
-from portal.keys.rules import Limit
+from portal.keys.rules import Limit, floor_of
+from portal.people.data_floors import WORDS, offered
 
 
 class NarrowForm(forms.Form):
@@ -29,10 +31,14 @@ class NarrowForm(forms.Form):
     )
     requests_minute = forms.CharField(required=False, max_length=12, label="Calls a minute", help_text="Lower only.")
 
-    def __init__(self, *args: Any, key: Key, models: list[Model], **kwargs: Any) -> None:
+    data_class = forms.ChoiceField(label="Data it sends", required=False, help_text=FLOOR_HELP)
+
+    def __init__(self, *args: Any, key: Key, models: list[Model], may_lower: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._key, self._models = key, {model.slug: model for model in models}
         cast(forms.ChoiceField, self.fields["models"]).choices = [(model.slug, model.display_name) for model in models]
+        floors = dict([(key.data_class, WORDS[key.data_class]), *offered(floor_of(key), free=may_lower)])
+        cast(forms.ChoiceField, self.fields["data_class"]).choices = list(floors.items())
         self.fields["ends"].widget.attrs["max"] = key.expires_at.date().isoformat()
 
     def clean_usd_month(self) -> Limit | None:
@@ -59,4 +65,5 @@ class NarrowForm(forms.Form):
             "models": None if everything else chosen,
             "expires_at": min(ends, self._key.expires_at) if day == self._key.expires_at.date() and ends else ends,
             "limits": limits,
+            "data_class": self.cleaned_data["data_class"],
         }

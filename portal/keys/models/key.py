@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self
 from django.db import models
 from django.utils import timezone
 
+from gateway.routing.policy import DATA_CLASSES
 from portal.people.fields import OpaqueIdField
 
 if TYPE_CHECKING:
@@ -86,6 +87,9 @@ class Key(models.Model):
     )
     all_models = models.BooleanField(default=False, help_text="Every model that the team may use, now and later.")
     named_models = models.ManyToManyField("catalog.Model", through="KeyModel", related_name="keys")
+    data_class = models.CharField(
+        max_length=16, blank=True
+    )  # of its calls' data at least; empty: as its application says
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.ACTIVE)
     blocked_reason = models.CharField(max_length=200, blank=True)
     expires_at = models.DateTimeField()
@@ -114,6 +118,7 @@ class Key(models.Model):
                 condition=models.Q(status="revoked", revoked_at__isnull=False) | ~models.Q(status="revoked"),
                 name="key_revoked_has_time",
             ),
+            models.CheckConstraint(condition=models.Q(data_class__in=["", *DATA_CLASSES]), name="key_data_class_known"),
         ]
 
     def __str__(self) -> str:

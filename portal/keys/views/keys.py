@@ -14,6 +14,7 @@ from portal.keys.actions.secrets import SHOWN
 from portal.keys.forms.search import SearchForm
 from portal.keys.models import Key
 from portal.keys.reveal import example_model, snippets_of
+from portal.keys.rules import floor_of
 from portal.people.access import current_viewer, requires
 
 PER_PAGE = 50
@@ -54,6 +55,7 @@ def key_detail(request: HttpRequest, key_id: str) -> HttpResponse:
         "key": key,
         "state": state,
         "example": example,
+        "floor": floor_of(key),
         "snippets": snippets_of(example) if example else [],
         "may": sheet.choices_of(viewer, key),
         "models": sheet.callable_models(key),

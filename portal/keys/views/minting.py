@@ -27,7 +27,8 @@ def mint(request: HttpRequest) -> HttpResponse:
     teams = teams_of(viewer)
     offers = offers_to(viewer, teams)
     slug = request.GET.get("model", "")
-    form = MintForm(request.POST or None, teams=teams, offers=offers, initial=first_values(viewer.user, teams, slug))
+    first, may_lower = first_values(viewer.user, teams, slug), viewer.allows("catalog.manage")
+    form = MintForm(request.POST or None, teams=teams, offers=offers, may_lower=may_lower, initial=first)
     if form.is_valid():
         try:
             key, secret = mint_key(actor=actor_of(request), owner=viewer.user, **form.wanted())

@@ -20,10 +20,13 @@ from portal.people.audit import actor_of
 @require_http_methods(["GET", "POST"])
 def narrow(request: HttpRequest, key_id: str) -> HttpResponse:
     """Show what the key has; take away what is not wanted."""
-    manageable = Key.objects.manageable_by(current_viewer(request)).select_related("owner", "team")
+    viewer = current_viewer(request)
+    manageable = Key.objects.manageable_by(viewer).select_related("owner", "team", "application")
     key = get_object_or_404(manageable, pk=key_id)
     models = callable_models(key)
-    form = NarrowForm(request.POST or None, key=key, models=models, initial=present(key, [m.slug for m in models]))
+    first = present(key, [model.slug for model in models])
+    lower = viewer.allows("catalog.manage")
+    form = NarrowForm(request.POST or None, key=key, models=models, may_lower=lower, initial=first)
     if form.is_valid():
         try:
             changed = narrow_key(actor=actor_of(request), key=key, **form.wanted())
@@ -41,6 +44,7 @@ def present(key: Key, models: list[str]) -> dict[str, object]:
     return {
         "models": models,
         "ends": key.expires_at.date(),
+        "data_class": key.data_class,
         "usd_month": "" if usd is None else format_usd(usd),
         "requests_minute": "" if requests is None else str(requests),
     }

@@ -3,6 +3,7 @@
 from portal.people.actions.rules import PeopleRefused, demand
 from portal.people.actions.teams import check_name, check_slug
 from portal.people.audit import Actor, recorded
+from portal.people.data_floors import refusal
 from portal.people.models import Application, Membership, Team, User
 
 
@@ -22,3 +23,21 @@ def create_application(*, actor: Actor, team: Team, slug: str, name: str, owner:
         trail.target = application
         trail.after = {"team": team.slug, "slug": slug, "name": name, "owner": owner.email if owner else ""}
     return application
+
+
+def set_data_floor(*, actor: Actor, application: Application, data_class: str) -> None:
+    """Say how careful at least the calls of an application's keys are to be taken; "" leaves it to each model's tier.
+
+    Needs teams.manage, or team.manage and to lead its team. Writes nothing where it is so already. Raises PeopleRefused.
+    """
+    demand(actor, "teams.manage", team=application.team, in_team="team.manage")
+    with recorded(actor, "application:set_data_floor", application, team_id=application.team_id) as trail:
+        row = Application.objects.select_for_update().get(pk=application.pk)
+        if why := refusal(actor, row.data_class, data_class):
+            raise PeopleRefused(why)
+        if row.data_class == data_class:
+            trail.skip()
+            return
+        trail.before, trail.after = {"data_class": row.data_class}, {"data_class": data_class}
+        Application.objects.filter(pk=row.pk).update(data_class=data_class)
+        trail.changed("team", row.team_id)  # gateways read the keys of the team anew

@@ -2,7 +2,8 @@
 
 from django import forms
 
-from portal.people.models import Membership, Team, User
+from portal.people.data_floors import WORDS, offered
+from portal.people.models import Application, Membership, Team, User
 
 
 class NewTeam(forms.Form):
@@ -51,3 +52,21 @@ class MemberRole(forms.Form):
         choices=Membership.Role.choices,
         help_text="A lead manages members and keys of the team, and decides on its requests.",
     )
+
+
+class DataFloor(forms.Form):
+    """How careful at least the calls of an application's keys are taken."""
+
+    data_class = forms.ChoiceField(
+        label="Data it sends",
+        required=False,
+        help_text="Only places that may see such data serve its calls. A key, or a call, can say more.",
+    )
+
+    def __init__(self, *args: object, application: Application, may_lower: bool, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # passed on as they are
+        standing = application.data_class
+        field = self.fields["data_class"]
+        choices = dict([(standing, WORDS[standing]), *offered(standing, free=may_lower)])
+        field.choices = list(choices.items())  # type: ignore[attr-defined]  # a ChoiceField
+        field.initial = standing

@@ -61,3 +61,4 @@ def test_a_tiers_floor_counts_once_somebody_decided_what_the_model_may_see() -> 
     careful = {"tier": "high-risk", "data_classes": frozenset({"confidential"})}
     assert UNBOUND.within(model("m", **careful)).data_class == "confidential"
     assert UNBOUND.within(model("m", tier="high-risk")).data_class == "public"
+    assert Bounds("internal", floored=True).within(model("m", **careful)).data_class == "internal"

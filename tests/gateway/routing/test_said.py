@@ -8,17 +8,41 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.dialects.members import Members
 from gateway.errors import RequestError
+from gateway.routing.bounds import UNBOUND, Bounds
 from gateway.routing.policy import Condition, Rule
 from gateway.routing.rules import Facts, holds, rule_for, serves
-from gateway.routing.said import bounds_of, metadata_of, session_of
+from gateway.routing.said import bounds_of, metadata_in, metadata_of, session_of
 from tests.factories.gateway import deployment
 
 
 def test_a_class_of_data() -> None:
-    assert bounds_of({b"x-atrium-data-class": b" Confidential "}).data_class == "confidential"
+    assert bounds_of({b"x-atrium-data-class": b" Confidential "}, "").data_class == "confidential"
     with pytest.raises(RequestError, match="public, internal, confidential, restricted"):
-        bounds_of({b"x-atrium-data-class": b"secret"})
+        bounds_of({b"x-atrium-data-class": b"secret"}, "public")
+
+
+def test_a_call_only_raises_the_floor_of_its_key() -> None:
+    said = {name: {b"x-atrium-data-class": name.encode()} for name in ("public", "restricted")}
+    assert bounds_of({}, "") is UNBOUND
+    assert bounds_of({}, "internal") == Bounds("internal", floored=True)
+    assert bounds_of(said["public"], "internal") == Bounds("internal", floored=True)
+    assert bounds_of(said["restricted"], "internal") == Bounds("restricted", floored=True)
+    assert bounds_of(said["public"], "") == Bounds("public")
+
+
+@pytest.mark.parametrize(
+    ("sent", "found"),
+    [
+        ({"project": "x", "n": 1, "": "v", "k" * 65: "v", "long": "v" * 257}, {"project": "x"}),
+        ({str(number): "" for number in range(20)}, {str(number): "" for number in range(16)}),
+        (None, {}), ("text", {}), ({"deep": {"a": "b"}}, {}),
+    ],
+)  # fmt: skip
+def test_openais_metadata_is_taken_as_far_as_rules_can_ask_for_it(sent: Any, found: dict[str, str]) -> None:
+    assert metadata_in(Members(json.dumps({"metadata": sent}).encode())) == found
+    assert metadata_in(Members(b"{}")) == {}
 
 
 @given(st.dictionaries(st.text(st.characters(categories=("L", "N")), min_size=1, max_size=64),

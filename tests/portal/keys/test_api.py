@@ -265,12 +265,12 @@ def description(team: Team) -> Any:
     for window in Quota.Window.values:
         QuotaFactory(scope_id=team.pk, window=window)
     schema = schemathesis.openapi.from_wsgi("/api/schema?format=json", application_as(person))
-    return schema.include(path_regex="^/api/v1/(keys|requests|models|limits|providers|aliases)")
+    return schema.include(path_regex="^/api/v1/(keys|requests|models|limits|providers|aliases|applications)")
 
 
 def test_whatever_the_description_allows_is_answered_as_it_says(description: Any) -> None:
     operations = [found.ok() for found in description.get_all_operations()]
-    assert len(operations) == 38
+    assert len(operations) == 40
     for operation in operations:
         answer_as_described(operation)
 

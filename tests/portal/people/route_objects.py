@@ -17,7 +17,15 @@ from portal.people.actions.stops import stop_calls
 from portal.people.models import Team, User
 from tests.factories.billing import QuotaFactory, UsageEventFactory
 from tests.factories.catalog import AliasFactory, ProviderFactory, ServedModelFactory
-from tests.factories.people import SYSTEM, AuditEventFactory, MembershipFactory, TeamFactory, UserFactory, acting
+from tests.factories.people import (
+    SYSTEM,
+    ApplicationFactory,
+    AuditEventFactory,
+    MembershipFactory,
+    TeamFactory,
+    UserFactory,
+    acting,
+)
 
 MARK = "Ultramarine"  # in every name that belongs to the team; a stranger's page must not hold it
 
@@ -108,6 +116,7 @@ OBJECTS: dict[str, Object] = {
     "slug": Object(lambda _: ServedModelFactory().slug, owned=False),
     "model_id": Object(lambda _: ServedModelFactory().pk, owned=False),
     "alias_id": Object(lambda _: AliasFactory().pk, owned=False),
+    "application_id": Object(lambda world: ApplicationFactory(team=world.team, name=f"{MARK} application").pk),
     "notice_id": Object(a_notice),
     "extra_id": Object(an_extra),
     "rest": Object(lambda _: "v1/no/such/thing", owned=False),
