@@ -23,6 +23,7 @@ class Profile:
     `form_fields`: all that its transcriptions take of a form; empty: what OpenAI's take.
     `least_seconds`: what it bills for a recording that is shorter.
     `rerank`: where it reranks, below its base URL; "": it is not known to. `rerank_top`: its name for how many it returns.
+    `rerank_texts`: it ranks as Text Embeddings Inference does: texts alone, and its answer is a list.
     `image_pixels`: the largest image that it bills as one, where larger ones cost more; 0: all cost the same.
     """
 
@@ -39,6 +40,7 @@ class Profile:
     least_seconds: int = 0
     rerank: str = ""
     rerank_top: str = "top_n"
+    rerank_texts: bool = False
     image_pixels: int = 0
 
     def fitted(self, body: bytes) -> bytes:

@@ -157,6 +157,8 @@ ROWS = (
     ),
     Profile("vllm", "https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html", rerank="/rerank"),
     Profile("tgi", "https://huggingface.co/docs/text-generation-inference/messages_api"),
+    # Text Embeddings Inference; its base URL has no /v1 where it reranks.
+    Profile("tei", "https://huggingface.github.io/text-embeddings-inference/", rerank="/rerank", rerank_texts=True),
     Profile("lmstudio", "https://lmstudio.ai/docs/api/openai-api"),
     Profile("llamacpp", "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md", rerank="/rerank"),
 )

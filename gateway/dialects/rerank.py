@@ -18,7 +18,7 @@ from gateway.dialects.openai_parameters import NEW
 from gateway.dialects.openai_stream import ChatStream
 from gateway.dialects.profile import Profile
 from gateway.dialects.profiles import profile_of
-from gateway.dialects.shapes import answered, counted
+from gateway.dialects.shapes import answered, counted, listed
 from gateway.errors import RequestError
 from gateway.snapshot import DeploymentPolicy
 from gateway.tokens import Countable
@@ -33,6 +33,7 @@ MAX_DOCUMENTS = 10_000  # Cohere, "Best practices for using Rerank"
 DOCUMENTS_A_SEARCH = 100  # Cohere, pricing: a search unit is one query with up to 100 documents,
 CHUNK_TOKENS = 500  # and a document longer than this, with its query, counts as one for each such part
 OVERHEAD = 16  # tokens that an engine puts around each pair of query and document
+_OF_TEXTS = frozenset({"model", "query", "documents", "top_n", "top_k", "return_documents", "truncation", "user"})
 _NOTHING = frozenset({None, b"null", b"false"})
 
 
@@ -117,11 +118,15 @@ class RerankLane:
     ) -> Outbound:
         """See `Lane.outbound`."""
         profile = profile_of(deployment)
+        if profile.rerank_texts:
+            return Outbound(self._place(deployment, profile), _as_texts(request))
         body = request.members.replaced({"model": msgspec.json.encode(deployment.upstream_model)})
         return Outbound(self._place(deployment, profile), _with_top(body, profile.rerank_top))
 
     def whole(self, request: ParsedRequest, body: bytes) -> Whole | None:
         """See `Lane.whole`. Who lists what was ranked as `data` (Voyage, Fireworks) has it as `results`, too."""
+        if body[:1] == b"[":
+            return _from_texts(request, body)
         answer = answered(body)
         if answer is None:
             return None
@@ -146,6 +151,34 @@ def _with_top(body: bytes, name: str) -> bytes:
         return body
     given = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
     return msgspec.json.encode({name if key == other else key: value for key, value in given.items()})
+
+
+def _as_texts(request: ParsedRequest) -> bytes:
+    """Return the body for Text Embeddings Inference. Raises RequestError for what it cannot rank by."""
+    members = request.members
+    for name in sorted(members.spans.keys() - _OF_TEXTS):
+        if members.raw(name) not in _NOTHING:
+            raise parameters.unsupported(name, "the engine of this model ranks texts, and knows no such parameter.")
+    query, texts = parameters.value(members, "query"), _documents(members)
+    if not isinstance(query, str) or not all(isinstance(text, str) for text in texts):
+        raise parameters.unsupported("documents", "the engine of this model ranks texts alone. Send each as a text.")
+    wanted = parameters.flag(members, "return_documents")
+    return msgspec.json.encode({"query": query, "texts": texts, "return_text": wanted, "truncate": True})
+
+
+def _from_texts(request: ParsedRequest, body: bytes) -> Whole | None:
+    """Read the list that Text Embeddings Inference answers with, best first; it tells no tokens."""
+    try:
+        ranked = listed(msgspec.json.decode(body))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    most = parameters.count(request.members, "top_n") or parameters.count(request.members, "top_k")
+    results = [
+        {"index": one.get("index"), "relevance_score": one.get("score")}
+        | ({"document": {"text": one["text"]}} if one.get("text") is not None else {})
+        for one in ranked[:most]
+    ]
+    return Whole(msgspec.json.encode({"results": results}), None)
 
 
 def _documents(members: Members) -> list[Any]:

@@ -48,6 +48,10 @@ ADDRESSES = {
     "baseten": "https://inference.baseten.co/v1",
     "nvidia": "https://integrate.api.nvidia.com/v1",
     "ollama": "https://ollama.com/v1",
+    "deepinfra": "https://api.deepinfra.com/v1/openai",
+    "jina": "https://api.jina.ai/v1",
+    "voyage": "https://api.voyageai.com/v1",
+    "siliconflow": "https://api.siliconflow.com/v1",
 }
 HINTED = {"user": "u-1", "store": False, "safety_identifier": "s-1", "prompt_cache_retention": "24h", "seed": 7}
 

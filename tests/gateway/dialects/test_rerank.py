@@ -73,6 +73,21 @@ def test_how_many_are_wanted_is_said_in_the_providers_word() -> None:
     assert lane.outbound(request, own, 0, {}).body == sent  # bytes pass
 
 
+def test_text_embeddings_inference_ranks_texts_and_answers_with_a_list() -> None:
+    lane = rerank.RerankLane()
+    place = make.deployment("http://tei.internal:8080", options={"profile": "tei"})
+    request = parsed(rerank.parse, BODY | {"documents": ["a", "b"], "top_n": 1, "return_documents": True})
+    sent = json.loads(lane.outbound(request, place, 0, {}).body)
+    assert sent == {"query": "tides", "texts": ["a", "b"], "return_text": True, "truncate": True}
+    found = lane.whole(request, b'[{"index":1,"score":0.9,"text":"b"},{"index":0,"score":0.1,"text":"a"}]')
+    assert found is not None
+    assert json.loads(found.body) == {"results": [{"index": 1, "relevance_score": 0.9, "document": {"text": "b"}}]}
+    assert found.usage is None  # counted afterwards
+    for changes in ({"rank_fields": ["text"]}, {}):
+        with pytest.raises(RequestError):
+            lane.outbound(parsed(rerank.parse, BODY | changes), place, 0, {})
+
+
 def test_errors_under_status_200_are_errors() -> None:
     for body in ({"message": "invalid api token"}, {"detail": "no such model"}, {"error": {"message": "x"}}):
         found = rerank.RerankLane().whole(parsed(rerank.parse, BODY), json.dumps(body).encode())
