@@ -5,9 +5,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import uvloop
-
-from benchmarks import load
+from benchmarks import load, other_side
 from benchmarks.gateways.base import Gateway
 from benchmarks.load import Load, quantile
 from benchmarks.processes import Started
@@ -68,7 +66,7 @@ class Measured:
 def run(subject: Subject, work: Coroutine[Any, Any, Load]) -> Measured:
     """Run a load against a subject."""
     before, stored = _spent(subject)
-    done = uvloop.run(work)
+    done = other_side.run(work)
     after, stored_after = _spent(subject)
     return Measured(done, after - before, stored_after - stored)
 
@@ -80,7 +78,7 @@ def _spent(subject: Subject) -> tuple[float, float]:
 
 def warm(subject: Subject, duration: Duration) -> None:
     """Let it open its connections and compile what it compiles."""
-    uvloop.run(load.closed(subject.target, [subject.request()], PARALLEL, min(1.5, duration.busy)))
+    other_side.run(load.closed(subject.target, [subject.request()], PARALLEL, min(1.5, duration.busy)))
 
 
 def chat(subject: Subject, duration: Duration) -> Numbers:
@@ -100,7 +98,7 @@ def tls(subject: Subject, duration: Duration) -> Numbers:
     if subject.tls_target is None:
         return {}
     warming = load.closed(subject.tls_target, [subject.request(tls=True)], PARALLEL, 1)
-    uvloop.run(warming)
+    other_side.run(warming)
     done = run(subject, load.closed(subject.tls_target, [subject.request(tls=True)], PARALLEL, duration.busy))
     return {"per_s": done.load.rate, **done.each_us()}
 

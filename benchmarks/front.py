@@ -54,7 +54,13 @@ class Constant(GatewayApp):
     """A gateway that reads the body and answers always the same."""
 
     def serve(
-        self, client: Client, method: str, path: str, headers: Mapping[bytes, bytes], arrived: float
+        self,
+        client: Client,
+        method: str,
+        path: str,
+        headers: Mapping[bytes, bytes],
+        arrived: float,
+        query: bytes = b"",
     ) -> Coroutine[Any, Any, None]:
         """See `GatewayApp.serve`."""
         return self._answer(client)

@@ -8,9 +8,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-import uvloop
-
-from benchmarks import figures, load, pyspy
+from benchmarks import figures, load, other_side, pyspy
 from benchmarks.processes import LOAD_CORE, on_core
 from benchmarks.world import World
 
@@ -34,8 +32,8 @@ def main() -> None:
 
         def work(seconds: float) -> load.Load:
             if given.paced:
-                return uvloop.run(load.paced(target, request, figures.STREAMS, seconds))
-            return uvloop.run(load.closed(target, [request], given.connections, seconds))
+                return other_side.run(load.paced(target, request, figures.STREAMS, seconds))
+            return other_side.run(load.closed(target, [request], given.connections, seconds))
 
         work(2)  # warm
         before, threads_before = process.cpu_s(), pyspy.threads_cpu_s(process.pid)

@@ -1,15 +1,13 @@
-"""The fake provider: `python -m benchmarks.provider --port 24001 [--tls-port 24002 --cert FILE --key FILE]`.
+"""The fake provider.
 
 Answers a chat completion at once, or with a stream: 200 chunks at full flow, one write each, or, when the request asks
 for it, 50 chunks with 100 ms between them. As lean as asyncio gets, so that it is not what is measured.
 """
 
-import argparse
 import asyncio
 import ssl
+from pathlib import Path
 from typing import cast
-
-import uvloop
 
 from benchmarks import work
 
@@ -82,27 +80,11 @@ def _complete(data: bytes, end: int) -> bool:
     return data.endswith(b"0\r\n\r\n") or b"chunked" not in data[:end].lower()
 
 
-async def serve(port: int, tls_port: int, cert: str, key: str) -> None:
-    """Listen until cancelled."""
-    loop = asyncio.get_running_loop()
-    servers = [await loop.create_server(Answering, "127.0.0.1", port, backlog=2048)]
-    if tls_port:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(cert, key)
-        servers.append(await loop.create_server(Answering, "127.0.0.1", tls_port, ssl=context, backlog=2048))
-    await asyncio.gather(*(server.serve_forever() for server in servers))
-
-
-def main() -> None:
-    """Serve until killed."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--tls-port", type=int, default=0)
-    parser.add_argument("--cert", default="")
-    parser.add_argument("--key", default="")
-    given = parser.parse_args()
-    uvloop.run(serve(given.port, given.tls_port, given.cert, given.key))
-
-
-if __name__ == "__main__":
-    main()
+async def listen(port: int, tls_port: int, cert: Path, key: Path) -> list[asyncio.Server]:
+    """Answer on this loop, for as long as it runs."""
+    loop, context = asyncio.get_running_loop(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    return [
+        await loop.create_server(Answering, "127.0.0.1", port, backlog=2048),
+        await loop.create_server(Answering, "127.0.0.1", tls_port, ssl=context, backlog=2048),
+    ]

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from benchmarks import figures, load
+from benchmarks import figures, load, other_side
 from benchmarks.figures import FIGURES, MS, Duration, Numbers, Subject
 from benchmarks.gateways.atrium import Fleet, Production
 from benchmarks.gateways.base import Gateway, Missing
@@ -66,8 +66,8 @@ class Turn:
     def _answers(self) -> bool:
         target = self.subject.target
         try:
-            return answers(
-                f"http://{target.host}:{target.port}{target.path}", self.gateway.body(), dict(target.headers)
+            return other_side.ask(
+                answers, f"http://{target.host}:{target.port}{target.path}", self.gateway.body(), dict(target.headers)
             )
         except RuntimeError:
             return False

@@ -3,7 +3,6 @@
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from functools import cached_property
@@ -11,13 +10,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from benchmarks import authority, work
+from benchmarks import authority, other_side, work
 from benchmarks.gateways.atrium import Embedded, Fleet, Production
-from benchmarks.gateways.base import ROOT, Gateway, Missing, Site
+from benchmarks.gateways.base import Gateway, Missing, Site
 from benchmarks.gateways.litellm import LiteLLM
 from benchmarks.gateways.nginx import Nginx
 from benchmarks.gateways.portkey import Portkey
-from benchmarks.processes import LOAD_CORE, Started, free_ports, wait_for_port
+from benchmarks.processes import free_ports
 from benchmarks.stores import Stores
 from benchmarks.work import Target
 
@@ -37,12 +36,7 @@ class World:
         self._stores_started = False
         ca, certificate, key = authority.make(self._folder)
         port, tls_port = next(self._ports), next(self._ports)
-        command = [sys.executable, "-m", "benchmarks.provider", "--port", str(port), "--tls-port", str(tls_port)]
-        self.provider = Started(
-            [*command, "--cert", str(certificate), "--key", str(key)],
-            folder=self._folder, name="provider", cores=str(LOAD_CORE), cwd=ROOT,
-        )  # fmt: skip
-        wait_for_port(port, self.provider)
+        other_side.begin(port, tls_port, certificate, key)
         self.site = Site(self._folder, self._ports, port, tls_port, ca)
         self.direct = Target("127.0.0.1", port)
         return self
@@ -54,7 +48,7 @@ class World:
             gateway.stop()
         if self._stores_started:
             self.stores.stop()
-        self.provider.stop()
+        other_side.end()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def request(self, *, streamed: bool = False, paced: bool = False) -> bytes:

@@ -10,6 +10,7 @@ from gateway.endpoints import handles
 from gateway.errors import ClientGoneError
 from gateway.front.congestion import Congestion
 from gateway.front.refusals import Refusals
+from gateway.front.workers import Workers
 from gateway.runtime import Runtime
 from gateway.types import Client, Headers
 
@@ -29,6 +30,7 @@ class GatewayApp:
         self.runtime = runtime
         self.congestion = Congestion(runtime.limits.max_lag_s)
         self.refusals = Refusals(runtime)
+        self.workers = Workers()
 
     @staticmethod
     def handles(path: str) -> bool:

@@ -170,7 +170,7 @@ class FastLane(BoundedConnection):
             exchange.answer(exchange.refusal)
         else:
             exchange.arrived = self.gateway.runtime.clock.monotonic()
-            self.loop.create_task(exchange.run())
+            self.gateway.workers.start(exchange, self.loop)
 
     def _refusal(self) -> GatewayError | None:
         """Return why a call is refused before anything of it is looked at, if it is."""

@@ -46,8 +46,9 @@ class Server(uvicorn.Server):
         gateway = gateway_of(self.config.loaded_app)
         closing = asyncio.ensure_future(gateway.runtime.close(STREAMS_END_WITHIN_S)) if gateway is not None else None
         await super().shutdown(sockets)
-        if closing is not None:
+        if gateway is not None and closing is not None:
             await closing
+            gateway.workers.dismiss()
 
 
 def listen(host: str, port: int) -> socket.socket:
