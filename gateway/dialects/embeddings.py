@@ -1,9 +1,4 @@
-"""OpenAI's embeddings: what the gateway reads of a request, what it changes, and how others' vectors are written."""
-
-import struct
-from base64 import b64encode
-from collections.abc import Sequence
-from typing import Any
+"""OpenAI's embeddings: what the gateway reads of a request, and what it changes."""
 
 import msgspec
 
@@ -12,7 +7,7 @@ from gateway.dialects.members import Members
 from gateway.dialects.openai_stream import ChatStream
 from gateway.errors import RequestError
 from gateway.tokens import Countable, embeddings_prompt
-from gateway.types import ParsedRequest, Usage
+from gateway.types import ParsedRequest
 
 NAMES = frozenset({"model", "input", "stream"})
 
@@ -51,27 +46,3 @@ def stream(request: ParsedRequest) -> ChatStream:
 def prompt(request: ParsedRequest) -> Countable:
     """Return what counts as prompt."""
     return embeddings_prompt(msgspec.json.decode(request.members.body, type=dict))
-
-
-def written(request: ParsedRequest, vectors: Sequence[list[float]], usage: Usage | None) -> bytes:
-    """Write the answer of a provider that does not speak OpenAI's embeddings, packed as the client asked.
-
-    Where the provider did not say what was used, nor does the answer: it is counted afterwards.
-    """
-    as_text = parameters.value(request.members, "encoding_format") == "base64"
-    made: dict[str, Any] = {
-        "object": "list",
-        "data": [
-            {"object": "embedding", "index": index, "embedding": _packed(vector) if as_text else vector}
-            for index, vector in enumerate(vectors)
-        ],
-        "model": request.model,
-    }
-    if usage is not None:
-        made["usage"] = {"prompt_tokens": usage.input_tokens, "total_tokens": usage.input_tokens}
-    return msgspec.json.encode(made)
-
-
-def _packed(vector: list[float]) -> str:
-    """Return a vector as OpenAI packs it: little-endian floats of 32 bits, in base64."""
-    return b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()

@@ -1,7 +1,7 @@
 """Who serves what: formats that clients speak, dialects of providers, and the lane from one to the other.
 
 A new dialect of providers is one row in `PROVIDERS`; a new format of clients is one in `SERVICES`, and one in `CLIENTS`
-where it can be translated.
+or `EMBEDDING_CLIENTS` where it can be translated.
 """
 
 from collections.abc import Callable, Mapping
@@ -31,6 +31,7 @@ from gateway.dialects.chat.formats import ChatClient, ChatProvider
 from gateway.dialects.cohere import embeddings as cohere_embeddings
 from gateway.dialects.cohere.provider import CohereProvider
 from gateway.dialects.cohere.rerank import CohereRerankLane
+from gateway.dialects.embedding import EmbeddingClient, EmbeddingProvider, TranslatedEmbeddings
 from gateway.dialects.gemini import embeddings as gemini_embeddings
 from gateway.dialects.gemini import lane as gemini_lane
 from gateway.dialects.gemini import request as gemini
@@ -41,6 +42,7 @@ from gateway.dialects.images.lane import ImageLane
 from gateway.dialects.lanes import Lane
 from gateway.dialects.members import Members
 from gateway.dialects.multipart import Form
+from gateway.dialects.openai_embeddings import OpenAIEmbeddingClient, OpenAIEmbeddingProvider
 from gateway.dialects.openai_lane import OpenAILane
 from gateway.dialects.profiles import profile_of
 from gateway.dialects.realtime import RealtimeLane
@@ -92,6 +94,7 @@ class ProviderDialect:
 
     native: Mapping[Kind, Lane]
     conversation: ProviderFormat | None = None
+    embeddings: EmbeddingProvider | None = None
     auth: str = "bearer"
     defaults: Mapping[str, str] = field(default_factory=dict)  # of a provider's options
 
@@ -182,6 +185,12 @@ CLIENTS: dict[Kind, ClientFormat] = {
     ("bedrock", "invoke_stream"): InvokeClient(),
 }
 
+EMBEDDING_CLIENTS: dict[Kind, EmbeddingClient] = {
+    ("openai", "embeddings"): OpenAIEmbeddingClient(),
+    ("gemini", "embed"): gemini_embeddings.GeminiEmbeddingClient(batch=False),
+    ("gemini", "batch_embed"): gemini_embeddings.GeminiEmbeddingClient(batch=True),
+}
+
 _GEMINI_LANES: dict[Kind, Lane] = {
     ("gemini", "generate"): gemini_lane.GeminiLane(),
     ("gemini", "stream"): gemini_lane.GeminiLane(),
@@ -189,7 +198,6 @@ _GEMINI_LANES: dict[Kind, Lane] = {
     ("gemini", "count_tokens"): gemini_lane.CountLane(),
     ("gemini", "embed"): gemini_embeddings.EmbedLane("embedContent"),
     ("gemini", "batch_embed"): gemini_embeddings.EmbedLane("batchEmbedContents"),
-    ("openai", "embeddings"): gemini_embeddings.OpenAIEmbedLane(),
     ("openai", "images"): GeminiImageLane(),
     ("openai", "image_edits"): GeminiImageLane(),
 }
@@ -211,6 +219,7 @@ PROVIDERS: dict[str, ProviderDialect] = {
             ("openai", "image_edits"): ImageLane("/images/edits"),
         },
         ChatProvider(),
+        OpenAIEmbeddingProvider(),
     ),
     "azure": ProviderDialect(
         {
@@ -227,6 +236,7 @@ PROVIDERS: dict[str, ProviderDialect] = {
             ("openai", "image_edits"): ImageLane("/images/edits", azure.path_of),
         },
         ChatProvider(azure.path_of),
+        OpenAIEmbeddingProvider(azure.path_of),
         auth="api-key",
         defaults=azure.DEFAULTS,
     ),
@@ -235,8 +245,10 @@ PROVIDERS: dict[str, ProviderDialect] = {
         MessagesProvider(),
         auth="x-api-key",
     ),
-    "gemini": ProviderDialect(_GEMINI_LANES, GeminiProvider(), auth="x-goog-api-key"),
-    "vertex": ProviderDialect(_GEMINI_LANES, GeminiProvider(), auth="gcp"),
+    "gemini": ProviderDialect(
+        _GEMINI_LANES, GeminiProvider(), gemini_embeddings.GeminiEmbeddingProvider(), auth="x-goog-api-key"
+    ),
+    "vertex": ProviderDialect(_GEMINI_LANES, GeminiProvider(), gemini_embeddings.GeminiEmbeddingProvider(), auth="gcp"),
     "bedrock": ProviderDialect(
         {
             ("bedrock", "converse"): ConverseLane(),
@@ -244,14 +256,13 @@ PROVIDERS: dict[str, ProviderDialect] = {
             ("bedrock", "invoke"): InvokeLane(),
             ("bedrock", "invoke_stream"): InvokeLane(),
             ("bedrock", "invoke_embed"): bedrock_embeddings.InvokeEmbedLane(),
-            ("openai", "embeddings"): bedrock_embeddings.OpenAIEmbedLane(),
         },
         ConverseProvider(),
+        bedrock_embeddings.BedrockEmbeddingProvider(),
         auth="aws",
     ),
     "cohere": ProviderDialect(
-        {("openai", "embeddings"): cohere_embeddings.EmbedLane(), ("openai", "rerank"): CohereRerankLane()},
-        CohereProvider(),
+        {("openai", "rerank"): CohereRerankLane()}, CohereProvider(), cohere_embeddings.CohereEmbeddingProvider()
     ),
 }
 
@@ -286,7 +297,9 @@ def _lane(dialect: str, kind: str, provider_dialect: str, may_be_native: bool) -
     native = provider.native.get((dialect, kind))
     if native is not None and may_be_native:
         return native
-    client = CLIENTS.get((dialect, kind))
-    if client is None or provider.conversation is None:
-        return None
-    return Translated(client, provider.conversation)
+    client, embedding = CLIENTS.get((dialect, kind)), EMBEDDING_CLIENTS.get((dialect, kind))
+    if client is not None and provider.conversation is not None:
+        return Translated(client, provider.conversation)
+    if embedding is not None and provider.embeddings is not None:
+        return TranslatedEmbeddings(embedding, provider.embeddings)
+    return None

@@ -1,4 +1,4 @@
-"""Embeddings on Bedrock: Amazon Titan's and Cohere's bodies as they are, and OpenAI's embeddings in their words.
+"""Embeddings on Bedrock: Amazon Titan's and Cohere's bodies as they are, and those of other clients in their words.
 
 Sources: Amazon Bedrock User Guide, "Amazon Titan Embeddings Text" and "Cohere Embed v3" / "v4".
 """
@@ -10,12 +10,13 @@ import msgspec
 
 from gateway.dialects import parameters
 from gateway.dialects.bedrock.provider import path_of
-from gateway.dialects.canonical import cannot
-from gateway.dialects.embeddings import written
+from gateway.dialects.canonical import Failed, cannot
+from gateway.dialects.cohere.embeddings import input_type_of
+from gateway.dialects.embedding import Asked, Vectors
 from gateway.dialects.lanes import Outbound, Stream, Whole
 from gateway.dialects.members import Members
 from gateway.dialects.openai_stream import ChatStream
-from gateway.dialects.shapes import answered, counted, decoded, said, text, texts, whole_number
+from gateway.dialects.shapes import answered, counted, decoded, said, texts
 from gateway.errors import RequestError
 from gateway.snapshot import DeploymentPolicy
 from gateway.tokens import Countable
@@ -24,9 +25,6 @@ from gateway.types import ParsedRequest, Usage
 WHO = "Amazon Bedrock"
 TITAN = frozenset({"inputText", "dimensions", "normalize", "embeddingTypes"})
 COHERE = frozenset({"texts", "input_type", "truncate", "embedding_types", "output_dimension", "max_tokens"})
-INPUT_TYPE = "search_document"  # where nobody says what vectors are for; Cohere must be told
-MOST_TEXTS = 96  # of a call of Cohere's
-_OPENAI = frozenset({"model", "input", "dimensions", "encoding_format", "user", "stream", "input_type"})
 
 
 def is_embedding(members: Members) -> bool:
@@ -89,43 +87,36 @@ class InvokeEmbedLane:
         return ChatStream(hide_usage=False)
 
 
-class OpenAIEmbedLane(InvokeEmbedLane):
-    """See `Lane`: OpenAI's embeddings to models of Amazon Titan, one text a call, and of Cohere."""
+class BedrockEmbeddingProvider:
+    """See `EmbeddingProvider`: models of Amazon Titan, one text a call, and of Cohere."""
 
-    def outbound(
-        self, request: ParsedRequest, deployment: DeploymentPolicy, cap: int, headers: Mapping[bytes, bytes]
-    ) -> Outbound:
-        """See `Lane.outbound`."""
-        body, model = decoded(request), deployment.upstream_model
-        for unknown in sorted(name for name in body.keys() - _OPENAI if body[name] is not None):
-            raise cannot(unknown[:60], WHO, "it has no such parameter.")
-        given = body.get("input")
-        if not isinstance(given, str | list) or not all(isinstance(one, str) for one in given):
-            raise cannot("input", WHO, "it takes texts, and no tokens.")
-        size = whole_number(body.get("dimensions"), "dimensions")
+    def write(self, asked: Asked, deployment: DeploymentPolicy) -> Outbound:
+        """See `EmbeddingProvider.write`."""
+        model = deployment.upstream_model
         if "cohere.embed" in model:
-            kind = text(body.get("input_type"), "input_type") or INPUT_TYPE
-            asked: dict[str, Any] = {"texts": texts(given, "input"), "input_type": kind, "embedding_types": ["float"]}
-            asked |= {} if size is None else {"output_dimension": size}
+            body: dict[str, Any] = {"texts": list(asked.texts), "input_type": input_type_of(asked)}
+            body |= {"embedding_types": ["float"]} | ({} if asked.size is None else {"output_dimension": asked.size})
         elif "amazon.titan-embed" in model:
-            if len(texts(given, "input")) != 1:
+            if len(asked.texts) != 1:
                 raise cannot("input", WHO, "Amazon Titan takes one text a call. Call once for each.")
-            asked = {"inputText": texts(given, "input")[0]} | ({} if size is None else {"dimensions": size})
+            body = {"inputText": asked.texts[0]} | ({} if asked.size is None else {"dimensions": asked.size})
         else:
             raise cannot("model", WHO, "only embeddings of Amazon Titan and of Cohere are known.")
-        return Outbound(path_of(deployment, "invoke"), msgspec.json.encode(asked))
+        return Outbound(path_of(deployment, "invoke"), msgspec.json.encode(body))
 
-    def whole(self, request: ParsedRequest, body: bytes) -> Whole | None:
-        """See `Lane.whole`."""
+    def read(self, body: bytes) -> Vectors | Failed | None:
+        """See `EmbeddingProvider.read`."""
         answer = answered(body)
-        if answer is None or (failed := _failed(answer)) is not None:
-            return None if answer is None else failed
+        if answer is None:
+            return None
         made = answer.get("embeddings")
         vectors = (
             [answer["embedding"]] if "embedding" in answer else made.get("float") if isinstance(made, dict) else made
         )
-        usage = usage_of(answer)
-        return Whole(written(request, vectors or [], usage), usage)
+        if not isinstance(vectors, list):
+            words = said(answer.get("message"))
+            return Failed({"message": words}) if words else None
+        return Vectors(vectors, usage_of(answer))
 
 
 def _failed(answer: dict[str, Any]) -> Whole | None:

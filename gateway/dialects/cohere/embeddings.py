@@ -1,52 +1,47 @@
-"""OpenAI's embeddings in Cohere's words: POST /v2/embed."""
+"""Embeddings at Cohere: POST /v2/embed. See `gateway.dialects.embedding`."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from gateway.dialects.canonical import cannot
+from gateway.dialects.canonical import Failed, cannot
 from gateway.dialects.cohere.provider import path_of
 from gateway.dialects.cohere.usage import usage_of
-from gateway.dialects.embeddings import written
-from gateway.dialects.lanes import Outbound, Stream, Whole
-from gateway.dialects.openai_stream import ChatStream
-from gateway.dialects.shapes import answered, decoded, said, text, texts, whole_number
+from gateway.dialects.embedding import Asked, Purpose, Vectors
+from gateway.dialects.lanes import Outbound
+from gateway.dialects.shapes import answered, said
 from gateway.snapshot import DeploymentPolicy
-from gateway.types import ParsedRequest
 
 WHO = "Cohere's embeddings API"
 INPUT_TYPE = "search_document"  # where neither client nor provider says what the vectors are for; Cohere must be told
-_KNOWN = frozenset({"model", "input", "dimensions", "encoding_format", "user", "stream", "input_type"})
+INPUT_TYPES: dict[Purpose, str] = {
+    "document": "search_document", "query": "search_query", "classification": "classification", "clustering": "clustering",
+}  # fmt: skip
 
 
-class EmbedLane:
-    """See `Lane`. Vectors are asked for as numbers, and packed here where the client wants that: Cohere does not say how."""
+def input_type_of(asked: Asked, usual: str = "") -> str:
+    """Return Cohere's word for what vectors are for. `usual`: where the client does not say it."""
+    if asked.purpose and asked.purpose not in INPUT_TYPES:
+        raise cannot("taskType", WHO, "it has no vectors for similarity alone. Ask for clustering, or for documents.")
+    return INPUT_TYPES.get(asked.purpose) or usual or INPUT_TYPE
 
-    def outbound(
-        self, request: ParsedRequest, deployment: DeploymentPolicy, cap: int, headers: Mapping[bytes, bytes]
-    ) -> Outbound:
-        """See `Lane.outbound`. The client may send Cohere's `input_type` along; the provider's option is its default."""
-        body = decoded(request)
-        for unknown in sorted(name for name in body.keys() - _KNOWN if body[name] is not None):
-            raise cannot(unknown[:60], WHO, "it has no such parameter.")
-        given = body.get("input")
-        if not isinstance(given, str | list) or not all(isinstance(one, str) for one in given):
-            raise cannot("input", WHO, "it takes texts, and no tokens.")
-        size = whole_number(body.get("dimensions"), "dimensions")
-        asked: dict[str, Any] = {
+
+class CohereEmbeddingProvider:
+    """See `EmbeddingProvider`. Vectors are asked for as numbers: how Cohere packs them is not documented."""
+
+    def write(self, asked: Asked, deployment: DeploymentPolicy) -> Outbound:
+        """See `EmbeddingProvider.write`."""
+        body: dict[str, Any] = {
             "model": deployment.upstream_model,
-            "texts": texts(given, "input"),
-            "input_type": text(body.get("input_type"), "input_type")
-            or deployment.options.get("input_type")
-            or INPUT_TYPE,
+            "texts": list(asked.texts),
+            "input_type": input_type_of(asked, deployment.options.get("input_type", "")),
             "embedding_types": ["float"],
         }
-        sized = {} if size is None else {"output_dimension": size}
-        return Outbound(path_of(deployment, "/embed"), msgspec.json.encode(asked | sized))
+        sized = {} if asked.size is None else {"output_dimension": asked.size}
+        return Outbound(path_of(deployment, "/embed"), msgspec.json.encode(body | sized))
 
-    def whole(self, request: ParsedRequest, body: bytes) -> Whole | None:
-        """See `Lane.whole`."""
+    def read(self, body: bytes) -> Vectors | Failed | None:
+        """See `EmbeddingProvider.read`."""
         answer = answered(body)
         if answer is None:
             return None
@@ -54,10 +49,5 @@ class EmbedLane:
         vectors = made.get("float") if isinstance(made, dict) else None
         if not isinstance(vectors, list):
             words = said(answer.get("message"))
-            return Whole(b"", None, {"message": words}, 502) if words else None
-        usage = usage_of(answer.get("meta"))
-        return Whole(written(request, vectors, usage), usage)
-
-    def stream(self, request: ParsedRequest) -> Stream:
-        """Embeddings are never streamed; `parse` has refused it."""
-        return ChatStream(hide_usage=False)
+            return Failed({"message": words}) if words else None
+        return Vectors(vectors, usage_of(answer.get("meta")))

@@ -9,10 +9,10 @@ from anthropic.lib.bedrock._stream_decoder import AWSEventStreamDecoder
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.dialects import embeddings, registry
+from gateway.dialects import registry
 from gateway.dialects.anthropic.reader import MessagesReader
 from gateway.dialects.bedrock import invoke
-from gateway.dialects.bedrock.embeddings import InvokeEmbedLane, OpenAIEmbedLane, parse, prompt
+from gateway.dialects.bedrock.embeddings import InvokeEmbedLane, parse, prompt
 from gateway.dialects.bedrock.invoke_lane import METRICS, InvokeClient, InvokeLane, InvokeStream
 from gateway.dialects.members import Members
 from gateway.dialects.translation import Translated
@@ -20,7 +20,7 @@ from gateway.endpoints import CONVERSE, INVOKE, INVOKE_EMBED, INVOKE_STREAM
 from gateway.errors import RequestError, UpstreamError
 from gateway.types import Usage
 from tests.factories import gateway as make
-from tests.gateway.dialects.speaking import cut, golden, parsed
+from tests.gateway.dialects.speaking import cut, golden
 from tests.upstream import bedrock
 
 ARN = "arn:aws:bedrock:eu-central-1:1:inference-profile/eu.anthropic.claude-sonnet-4-v1:0"
@@ -172,34 +172,3 @@ def test_embeddings_pass_as_they_are() -> None:
     ):
         with pytest.raises(RequestError):
             parse(Members(json.dumps(wrong).encode()), "m")
-
-
-@pytest.mark.parametrize(
-    ("model", "given", "sent", "answer"),
-    [
-        ("amazon.titan-embed-text-v2:0", "one", {"inputText": "one", "dimensions": 256}, {"embedding": [0.5], "inputTextTokenCount": 3}),
-        ("cohere.embed-v4:0", ["one"], {"texts": ["one"], "input_type": "search_document", "embedding_types": ["float"],
-          "output_dimension": 256},
-         {"embeddings": {"float": [[0.5]]}}),
-        ("cohere.embed-english-v3", ["one"], None, {"embeddings": [[0.5]]}),
-    ],
-)  # fmt: skip
-def test_openais_embeddings(model: str, given: object, sent: dict[str, Any] | None, answer: dict[str, Any]) -> None:
-    place = make.deployment("https://b.example", dialect="bedrock", upstream_model=model)
-    request = parsed(embeddings.parse, {"model": "m", "input": given, "dimensions": 256})
-    outbound = OpenAIEmbedLane().outbound(request, place, 0, {})
-    assert sent is None or json.loads(outbound.body) == sent
-    whole = OpenAIEmbedLane().whole(request, json.dumps(answer).encode())
-    assert whole is not None and json.loads(whole.body)["data"][0]["embedding"] == [0.5]
-    assert whole.usage == (Usage(3) if "inputTextTokenCount" in answer else None)
-
-
-@pytest.mark.parametrize(
-    ("model", "given", "param"),
-    [("amazon.titan-embed-text-v2:0", ["a", "b"], "input"), ("cohere.embed-v4:0", [[1, 2]], "input"), ("amazon.nova-lite", "a", "model")],
-)  # fmt: skip
-def test_embeddings_that_cannot_be_asked(model: str, given: object, param: str) -> None:
-    place = make.deployment("https://b.example", dialect="bedrock", upstream_model=model)
-    with pytest.raises(RequestError) as refused:
-        OpenAIEmbedLane().outbound(parsed(embeddings.parse, {"model": "m", "input": given}), place, 0, {})
-    assert refused.value.param == param

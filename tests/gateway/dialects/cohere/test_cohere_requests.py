@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.dialects import embeddings, rerank
+from gateway.dialects import rerank
 from gateway.dialects.canonical import (
     Format,
     Media,
@@ -17,7 +17,6 @@ from gateway.dialects.canonical import (
     ToolCall,
     ToolResult,
 )
-from gateway.dialects.cohere.embeddings import EmbedLane
 from gateway.dialects.cohere.outgoing import write_request
 from gateway.dialects.cohere.provider import CohereProvider
 from gateway.dialects.cohere.rerank import CohereRerankLane
@@ -148,42 +147,6 @@ def test_addresses() -> None:
     assert json.loads(CohereProvider().write(asking(), PLACE, 7).body)["max_tokens"] == 7, (
         "our cap, where there is none"
     )
-
-
-def test_embeddings() -> None:
-    request = parsed(
-        embeddings.parse, {"model": "m", "input": ["a", "b"], "dimensions": 2, "encoding_format": "base64"}
-    )
-    outbound = EmbedLane().outbound(request, PLACE, 0, {})
-    assert (outbound.path, json.loads(outbound.body)) == (
-        "/v2/embed",
-        {
-            "model": "embed-v4.0", "texts": ["a", "b"], "input_type": "search_document", "embedding_types": ["float"],
-            "output_dimension": 2,
-        },
-    )  # fmt: skip
-    meta = {"api_version": {"version": "2"}, "billed_units": {"input_tokens": 2}}
-    answer = {"id": "x", "embeddings": {"float": [[1.0, 0.5], [0.0, -1.0]]}, "texts": ["a", "b"], "meta": meta}
-    whole = EmbedLane().whole(request, json.dumps(answer).encode())
-    assert whole is not None and whole.usage == Usage(2)
-    told = json.loads(whole.body)
-    assert [one["embedding"] for one in told["data"]] == ["AACAPwAAAD8=", "AAAAAAAAgL8="]
-    assert told["usage"] == {"prompt_tokens": 2, "total_tokens": 2} and told["model"] == "m"
-    failed = EmbedLane().whole(request, b'{"message": "too many texts"}')
-    assert failed is not None and failed.error == {"message": "too many texts"}
-
-
-def test_what_embeddings_are_for() -> None:
-    for changes, options, meant in (
-        ({}, {"input_type": "clustering"}, "clustering"),
-        ({"input_type": "search_query"}, {"input_type": "clustering"}, "search_query"),
-    ):
-        place = make.deployment("https://api.cohere.com", dialect="cohere", options=options)
-        request = parsed(embeddings.parse, {"model": "m", "input": "a", **changes})
-        assert json.loads(EmbedLane().outbound(request, place, 0, {}).body)["input_type"] == meant
-    for wrong in ({"input": [1, 2]}, {"truncate": "END"}):
-        with pytest.raises(RequestError):
-            EmbedLane().outbound(parsed(embeddings.parse, {"model": "m", "input": "a", **wrong}), PLACE, 0, {})
 
 
 RANKED = {
