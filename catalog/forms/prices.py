@@ -60,13 +60,13 @@ class PriceForm(forms.Form):
         required=False,
         min_value=1,
         max_value=MAX_TOKENS,
-        label="Above",
-        help_text="From that length on, the rates below hold for the whole call.",
+        label="Long prompts: above",
+        help_text="A call whose prompt is longer costs the rates below, in whole.",
     )
-    long_input = UsdField(required=False, label="Input")
-    long_output = UsdField(required=False, label="Output")
-    long_cached_input = UsdField(required=False, label="Input from the provider's cache")
-    long_cache_write = UsdField(required=False, label="Input written to the provider's cache")
+    long_input = UsdField(required=False, label="Long prompts: input")
+    long_output = UsdField(required=False, label="Long prompts: output")
+    long_cached_input = UsdField(required=False, label="Long prompts: cached input")
+    long_cache_write = UsdField(required=False, label="Long prompts: cache write")
 
     def __init__(self, *args: Any, model: Model, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
