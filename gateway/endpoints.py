@@ -42,6 +42,10 @@ FILE_CREATE = replace(FILES, name="files.create", method="POST")
 FILE = Endpoint("files.get", "GET", "/v1/files/{id}", "openai", "kept")
 FILE_DELETE = replace(FILE, name="files.delete", method="DELETE")
 FILE_CONTENT = Endpoint("files.content", "GET", "/v1/files/{id}/content", "openai", "kept")
+BATCHES = Endpoint("batches.list", "GET", "/v1/batches", "openai", "kept")
+BATCH_CREATE = replace(BATCHES, name="batches.create", method="POST")
+BATCH = Endpoint("batches.get", "GET", "/v1/batches/{id}", "openai", "kept")
+BATCH_CANCEL = Endpoint("batches.cancel", "POST", "/v1/batches/{id}/cancel", "openai", "kept")
 EMBEDDINGS = Endpoint("embeddings", "POST", "/v1/embeddings", "openai", "embeddings", "embeddings")
 SPEECH = Endpoint("audio.speech", "POST", "/v1/audio/speech", "openai", "speech", "speech")
 TRANSCRIPTIONS = Endpoint(
@@ -94,6 +98,7 @@ ENDPOINTS = (
     CONVERSE, CONVERSE_STREAM, INVOKE, INVOKE_STREAM, REALTIME, MODERATIONS, RERANK, RERANK_2, IMAGES, IMAGE_EDITS,
     RESPONSE, RESPONSE_DELETE, RESPONSE_CANCEL, RESPONSE_INPUT,
     FILES, FILE_CREATE, FILE, FILE_DELETE, FILE_CONTENT,
+    BATCHES, BATCH_CREATE, BATCH, BATCH_CANCEL,
 )  # fmt: skip
 UNKNOWN = Endpoint("unknown", "", "", "openai", "key")
 
@@ -111,6 +116,8 @@ _PATTERNS = tuple(  # in this order; the group is what the endpoint's service ge
         ("/v1/responses/(?!compact|input_tokens)([^/]+)", RESPONSE),
         ("/v1/responses/([^/]+)/cancel", RESPONSE_CANCEL),
         ("/v1/responses/([^/]+)/input_items", RESPONSE_INPUT),
+        ("/v1/batches/([^/]+)", BATCH),
+        ("/v1/batches/([^/]+)/cancel", BATCH_CANCEL),
         ("/v1/files/([^/]+)", FILE),
         ("/v1/files/([^/]+)/content", FILE_CONTENT),
         ("/model/(.+)/converse", CONVERSE),
@@ -130,7 +137,6 @@ KNOWN = (
     "/v1/responses/input_tokens",
     "/v1/audio/voices",
     "/v1/uploads",
-    "/v1/batches",
     "/v1/fine_tuning/jobs",
     "/v1/assistants",
     "/v1/threads",

@@ -107,7 +107,7 @@ def settle(id_: str, usage: Usage | None, cost_nano_usd: int) -> bool:
                 status=200, code="", estimated=False, cost_nano_usd=cost_nano_usd,
                 input_tokens=usage.input_tokens, cached_tokens=usage.cached_tokens,
                 cache_write_tokens=usage.cache_write_tokens, output_tokens=usage.output_tokens,
-                reasoning_tokens=usage.reasoning_tokens,
+                reasoning_tokens=usage.reasoning_tokens, units=dict(usage.units) if usage.units else None,
             )  # fmt: skip
             escrow.correct([(hold[0], hold[1]) for hold in row.holds], cost_nano_usd - event["cost_nano_usd"])
             bulk.mark_hours([int(event["at"].timestamp() * 1000) // bulk.HOUR_MS])

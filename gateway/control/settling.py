@@ -1,16 +1,21 @@
-"""Asks providers what became of background responses, so that what they used is settled though nobody fetches it."""
+"""Asks providers what became of background responses and batches, so that what they used is settled though nobody fetches it."""
 
 import asyncio
 import logging
 import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import msgspec
 
 from gateway.control.kept import DatabaseKept
 from gateway.dialects.shapes import answered
-from gateway.errors import GatewayError, NotKeptError
+from gateway.errors import GatewayError, NotKeptError, UpstreamError
 from gateway.kept.records import Kept
 from gateway.runtime import Runtime
 from gateway.snapshot import DeploymentPolicy
 from gateway.stages.ask import operation_of, path_of, place_of, request_to
+from gateway.stages.batch_use import ENDED, Tally, completed_of
 from gateway.stages.settle import settle_response
 
 log = logging.getLogger(__name__)
@@ -19,6 +24,7 @@ LOOK_S = 2.0
 SWEEP_S = 3600.0
 AT_ONCE = 20
 WITHIN_S = 30.0
+FILE_WITHIN_S = 300.0
 
 
 class Settler:
@@ -45,36 +51,72 @@ class Settler:
         for kept in await self._kept.due(AT_ONCE):
             try:
                 await self._ask(kept)
-            except GatewayError as error:
-                log.info("the background response %s is asked about again: %s", kept.id, error.code)
+            except (GatewayError, TimeoutError) as error:
+                log.info("the background work %s is asked about again: %s", kept.id, type(error).__name__)
 
     async def _ask(self, kept: Kept) -> None:
         """Settle a response, if it has ended; where its provider has forgotten it, what was charged stays."""
-        snapshot = self._runtime.ready_snapshot()
+        snapshot, settled = self._runtime.ready_snapshot(), True
         try:
             place = place_of(kept, snapshot)
-            response = await self._response(kept, place)
+            told = await self._told(kept, place)
+            if told is not None and kept.kind == "batch":
+                settled = await self._batch(kept, told, place)
+            elif told is not None:
+                await settle_response(kept, told, self._runtime)
         except NotKeptError:
-            log.warning("what %s used is not known: its provider does not keep it any more", kept.id)
+            settled = False
+        if not settled:
+            log.warning("what %s used is not known: what was charged stays", kept.id)
             await self._kept.settle(kept.id, None, 0)
-            return
-        if response is not None:
-            await settle_response(kept, response, self._runtime)
 
-    async def _response(self, kept: Kept, place: DeploymentPolicy) -> dict[str, object] | None:
-        """Return what the provider says of a response, None where it cannot say now. Raises NotKeptError."""
-        runtime, body = self._runtime, b""
-        request = await request_to(place, "GET", path_of(place, operation_of(kept)), runtime)
+    async def _batch(self, kept: Kept, told: Mapping[str, Any], place: DeploymentPolicy) -> bool:
+        """Settle a batch by its output, if it has ended. Returns False where nobody will ever say what it used."""
+        pending = await self._kept.pending(kept.id)
+        if told.get("status") not in ENDED or pending is None:
+            return True
+        tally, output = Tally(str(kept.facts.get("url")), pending.price), told.get("output_file_id")
+        if isinstance(output, str):
+            file = msgspec.structs.replace(kept, kind="file", upstream_id=output)
+            async with asyncio.timeout(FILE_WITHIN_S):
+                async for line in self._lines(path_of(place, operation_of(file, "content")), place):
+                    tally.add(line)
+        if tally.untold or tally.answered < completed_of(told):
+            return False
+        await self._kept.settle(kept.id, tally.usage, tally.cost_nano_usd)
+        return True
+
+    async def _told(self, kept: Kept, place: DeploymentPolicy) -> dict[str, Any] | None:
+        """Return what the provider says of an object, None where it cannot say now. Raises NotKeptError."""
+        body = b""
         try:
             async with asyncio.timeout(WITHIN_S):
-                answer = await runtime.upstream.open(request)
-                try:
-                    while len(body) < runtime.limits.max_response_bytes and (data := await answer.chunk()):
-                        body += data
-                finally:
-                    answer.close()
+                async for data in self._chunks(path_of(place, operation_of(kept)), place):
+                    body += data
+                    if len(body) > self._runtime.limits.max_response_bytes:
+                        return None
         except TimeoutError:
             return None
-        if answer.status == 404:
-            raise NotKeptError(f"{kept.id} is gone.")
-        return answered(body) if answer.status == 200 else None
+        return answered(body)
+
+    async def _lines(self, path: str, place: DeploymentPolicy) -> AsyncIterator[bytes]:
+        """Yield the lines of a file. Raises UpstreamError where it is not whole, NotKeptError."""
+        rest = b""
+        async for data in self._chunks(path, place):
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                yield line
+        yield rest
+
+    async def _chunks(self, path: str, place: DeploymentPolicy) -> AsyncIterator[bytes]:
+        request = await request_to(place, "GET", path, self._runtime)
+        answer = await self._runtime.upstream.open(request)
+        try:
+            if answer.status == 404:
+                raise NotKeptError("It is gone.")
+            if answer.status != 200:
+                raise UpstreamError(f"The provider {place.provider} answered with HTTP {answer.status}.")
+            while data := await answer.chunk():
+                yield data
+        finally:
+            answer.close()

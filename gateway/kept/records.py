@@ -8,7 +8,7 @@ import msgspec
 from gateway.journal.records import Hold
 from gateway.snapshot import UNSET, KeyEntry, Price
 
-Kind = Literal["response", "file"]
+Kind = Literal["response", "file", "batch"]
 Policy = Literal["usual", "asked", "never"]
 
 POLICIES: tuple[Policy, ...] = ("usual", "asked", "never")

@@ -15,6 +15,8 @@ from gateway.stages.translate import USER_AGENT
 from gateway.types import Call, UpstreamRequest
 from gateway.upstream import UpstreamResponse
 
+_PATHS = {"response": "/responses", "file": "/files", "batch": "/batches"}
+
 
 def place_of(kept: Kept, snapshot: Snapshot) -> DeploymentPolicy:
     """Return where an object is kept: the deployment that it was made at, or another of that provider, which is one account.
@@ -48,7 +50,7 @@ def path_of(place: DeploymentPolicy, operation: str, query: str = "") -> str:
 
 def operation_of(kept: Kept, *more: str) -> str:
     """Return the operation on an object, such as /responses/resp_1/cancel."""
-    return "/".join([f"/{kept.kind}s", quote(kept.upstream_id, safe=""), *more])
+    return "/".join([_PATHS[kept.kind], quote(kept.upstream_id, safe=""), *more])
 
 
 def allowed(query: str, names: Iterable[str]) -> str:

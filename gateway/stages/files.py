@@ -1,5 +1,6 @@
 """Files that a provider keeps for calls to read: uploaded to it in one form, known here by an id of ours."""
 
+import asyncio
 import contextlib
 from collections.abc import Mapping
 from typing import Any
@@ -7,6 +8,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from gateway.credentials.tokens import FETCH_WITHIN_S
 from gateway.dialects.multipart import Form
 from gateway.dialects.parameters import unsupported
 from gateway.dialects.responses.lane import serves_responses
@@ -20,13 +22,13 @@ from gateway.runtime import Runtime
 from gateway.snapshot import UNSET, DeploymentPolicy, ModelPolicy, Snapshot
 from gateway.stages.ask import ask, operation_of, path_of, place_of, read, request_to, send
 from gateway.stages.authorise import callable_models, find_model
+from gateway.stages.batch_input import checked
 from gateway.stages.body import body_of
-from gateway.stages.keep import not_found
 from gateway.stages.route import places
-from gateway.stages.whose import own, respond
+from gateway.stages.whose import own, paged, respond
 from gateway.types import Call, Principal
 
-PURPOSES = ("user_data", "vision")  # what Responses read; for the others there is no service here
+PURPOSES = ("user_data", "vision", "batch")  # what Responses and batches read; for the others there is no service here
 FIELDS = frozenset({"file", "purpose", "expires_after[anchor]", "expires_after[seconds]"})
 FACTS = ("object", "bytes", "created_at", "expires_at", "filename", "purpose", "status")
 MODEL = b"x-atrium-model"  # which model is to read the file, where several providers keep files
@@ -45,12 +47,15 @@ async def upload(call: Call, principal: Principal, snapshot: Snapshot, runtime: 
     if len(form.files("file")) != 1:
         raise RequestError('The field "file" is missing. Send one file.', param="file")
     if form.value("purpose") not in PURPOSES:
-        raise unsupported("purpose", f"files are kept for {' and '.join(PURPOSES)} only, which Responses can read.")
-    place, model = _place(call, principal, snapshot, runtime)
+        raise unsupported("purpose", f"files are kept for {', '.join(PURPOSES)} only.")
+    if form.value("purpose") == "batch":
+        place, model, facts, sent = await _batch(call, form, principal, snapshot, runtime)
+    else:
+        (place, model), facts, sent = _place(call, principal, snapshot, runtime), {}, form.replaced({})
     headers = {"content-type": form.content_type, "x-request-id": call.request_id}
+    within_s = place.connect_timeout_s + 2 * FETCH_WITHIN_S
     request = await call.watch.upstream(
-        request_to(place, "POST", path_of(place, "/files"), runtime, form.replaced({}), headers),
-        place.connect_timeout_s,
+        request_to(place, "POST", path_of(place, "/files"), runtime, sent, headers), within_s
     )
     told = answered(await read(call, await send(call, request, runtime), place, runtime))
     if told is None or not isinstance(told.get("id"), str):
@@ -59,7 +64,7 @@ async def upload(call: Call, principal: Principal, snapshot: Snapshot, runtime: 
     kept = Kept(
         new_id("file"), "file", place.provider_id, place.id, model.id, told["id"], owner_of(principal.key),
         runtime.clock.now(), float(expires) if isinstance(expires, int) else float(UNSET),
-        facts={name: told[name] for name in FACTS if name in told},
+        facts={**{name: told[name] for name in FACTS if name in told}, **facts},
     )  # fmt: skip
     try:
         await runtime.kept.keep(kept)
@@ -72,23 +77,16 @@ async def upload(call: Call, principal: Principal, snapshot: Snapshot, runtime: 
 
 async def listing(call: Call, principal: Principal, snapshot: Snapshot, runtime: Runtime) -> None:
     """List the caller's files, as OpenAI pages them. The provider is not asked: it would list everybody's."""
-    query = dict(parse_qsl(call.target.partition("?")[2]))
-    found = [_described(kept) for kept in await runtime.kept.listed("file", principal.key)]
-    if query.get("order") == "asc":
+    query = call.target.partition("?")[2]
+    asked, found = dict(parse_qsl(query)), list(await runtime.kept.listed("file", principal.key))
+    if asked.get("order") == "asc":
         found.reverse()
-    if purpose := query.get("purpose"):
-        found = [one for one in found if one.get("purpose") == purpose]
-    ids = [one["id"] for one in found]
-    if (after := query.get("after")) is not None:
-        if after not in ids:
-            raise not_found("file", after, "after")
-        found = found[ids.index(after) + 1 :]
-    limit = query.get("limit", "")
-    most = min(int(limit), MOST_LISTED) if limit.isdecimal() and len(limit) < 9 else MOST_LISTED
-    page = found[: max(1, most)]
+    if purpose := asked.get("purpose"):
+        found = [one for one in found if one.facts.get("purpose") == purpose]
+    page, more = paged(found, query, MOST_LISTED, MOST_LISTED)
     answer = {
-        "object": "list", "data": page, "has_more": len(page) < len(found),
-        "first_id": page[0]["id"] if page else None, "last_id": page[-1]["id"] if page else None,
+        "object": "list", "data": [_described(one) for one in page], "has_more": more,
+        "first_id": page[0].id if page else None, "last_id": page[-1].id if page else None,
     }  # fmt: skip
     await respond(call, msgspec.json.encode(answer), runtime)
 
@@ -122,11 +120,25 @@ async def delete(call: Call, principal: Principal, snapshot: Snapshot, runtime: 
     await respond(call, msgspec.json.encode({"id": kept.id, "object": "file", "deleted": True}), runtime)
 
 
+async def _batch(
+    call: Call, form: Form, principal: Principal, snapshot: Snapshot, runtime: Runtime
+) -> tuple[DeploymentPolicy, ModelPolicy, dict[str, Any], bytes]:
+    """Check a batch's input; returns where it goes, what is noted of it, and the form with the lines as they are sent."""
+    [part], bounds = form.files("file"), bounds_of(call.headers, principal.key.data_floor)
+    wish = Wish(True, policy=runtime.kept.policy)
+    found = await asyncio.to_thread(
+        checked, bytes(form.data(part)), principal, snapshot, runtime.clock.now(), bounds, wish
+    )
+    facts = {"batch": msgspec.to_builtins(found.bill)}
+    return found.place, found.grant.model, facts, form.replaced({"file": found.data})
+
+
 def _place(
     call: Call, principal: Principal, snapshot: Snapshot, runtime: Runtime
 ) -> tuple[DeploymentPolicy, ModelPolicy]:
     """Return where a file is to be kept: at the one provider whose models the caller may let read it."""
-    now, bounds, named = runtime.clock.now(), bounds_of(call.headers, principal.key.data_floor), call.headers.get(MODEL, b"").decode("latin-1")
+    now, named = runtime.clock.now(), call.headers.get(MODEL, b"").decode("latin-1")
+    bounds = bounds_of(call.headers, principal.key.data_floor)
     models = [find_model(named, principal, snapshot, now)] if named else callable_models(principal, snapshot, now)
     wish = Wish(True, policy=runtime.kept.policy)
     found = [
@@ -152,4 +164,4 @@ def _place(
 
 
 def _described(kept: Kept) -> Mapping[str, Any]:
-    return {"id": kept.id, **kept.facts}
+    return {"id": kept.id, **{name: value for name, value in kept.facts.items() if name in FACTS}}

@@ -12,6 +12,10 @@ from gateway.dialects.responses.relayed import ResponsesStream
 from gateway.dialects.responses.writer import failed
 from gateway.dialects.shapes import answered
 from gateway.endpoints import (
+    BATCH,
+    BATCH_CANCEL,
+    BATCH_CREATE,
+    BATCHES,
     FILE,
     FILE_CONTENT,
     FILE_CREATE,
@@ -28,7 +32,7 @@ from gateway.kept.records import Kept
 from gateway.quotas.slices import windows_of
 from gateway.runtime import Runtime
 from gateway.snapshot import Snapshot
-from gateway.stages import files
+from gateway.stages import batches, files
 from gateway.stages.ask import allowed, ask, operation_of, path_of, place_of, read
 from gateway.stages.call import provider_error
 from gateway.stages.keep import parts_of
@@ -176,6 +180,10 @@ _ANSWERS: Mapping[str, Callable[[Call, Principal, Snapshot, Runtime], Awaitable[
     RESPONSE_DELETE.name: _delete,
     RESPONSE_CANCEL.name: _cancel,
     RESPONSE_INPUT.name: _input_items,
+    BATCHES.name: batches.listing,
+    BATCH_CREATE.name: batches.create,
+    BATCH.name: batches.describe,
+    BATCH_CANCEL.name: batches.cancel,
     FILES.name: files.listing,
     FILE_CREATE.name: files.upload,
     FILE.name: files.describe,

@@ -1,5 +1,8 @@
 """What every answer about something kept has in common: it is the caller's, it counts as a request, it is never cached."""
 
+from collections.abc import Sequence
+from urllib.parse import parse_qsl
+
 from gateway.errors import RateError
 from gateway.headers import JSON, NO_STORE, call_headers
 from gateway.kept.records import Kept, may_touch
@@ -36,3 +39,16 @@ async def counted(principal: Principal, snapshot: Snapshot, runtime: Runtime) ->
     if isinstance(taken, Remaining):
         raise RateError(rate_words(taken, 1, principal, now), retry_after_s=retry_after_s(taken, now))
     return taken
+
+
+def paged(found: Sequence[Kept], query: str, usual: int, most: int) -> tuple[Sequence[Kept], bool]:
+    """Return the page that `after` and `limit` of a query ask for, and whether more follows. Raises NotKeptError."""
+    asked = dict(parse_qsl(query))
+    if (after := asked.get("after")) is not None:
+        ids = [one.id for one in found]
+        if after not in ids:
+            raise not_found("object", after, "after")
+        found = found[ids.index(after) + 1 :]
+    limit = asked.get("limit", "")
+    size = min(int(limit), most) if limit.isdecimal() and len(limit) < 9 else usual
+    return found[: max(1, size)], len(found) > max(1, size)

@@ -1,5 +1,6 @@
 """OpenAI's own SDK going on from what OpenAI keeps: create, retrieve, continue, background, cancel, delete; and others' keys."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -159,8 +160,51 @@ def test_files_are_ones_own(
     assert client.files.delete(made.id).deleted and not upstream.shelf.files
     with pytest.raises(openai.NotFoundError):
         client.files.retrieve(made.id)
-    for purpose, error in (("batch", openai.BadRequestError), ("user_data", openai.InternalServerError)):
+    for purpose, error in (("evals", openai.BadRequestError), ("user_data", openai.InternalServerError)):
         store.away = purpose == "user_data"
         with pytest.raises(error):
             client.with_options(max_retries=0).files.create(file=b"x", purpose=purpose)  # type: ignore[arg-type]
     assert not upstream.shelf.files  # what could not be noted is not left behind
+
+
+def test_a_batch_is_reserved_by_its_lines_and_belongs_to_who_made_it(
+    client: openai.OpenAI, gateway: LiveGateway, upstream: FakeUpstream, store: MemoryKept
+) -> None:
+    body = {"model": "native", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 100}
+    lines = [{"custom_id": str(n), "method": "POST", "url": "/v1/chat/completions", "body": body} for n in range(3)]
+    data = "\n".join(json.dumps(line) for line in lines).encode()
+    given = client.files.create(file=("in.jsonl", data), purpose="batch")
+    assert [json.loads(line)["body"]["model"] for line in upstream.shelf.files["file-fake-1"][1].splitlines()] == [
+        "gpt-5"
+    ] * 3
+    made = client.batches.create(
+        input_file_id=given.id, endpoint="/v1/chat/completions", completion_window="24h", metadata={"a": "b"}
+    )
+    assert (made.status, made.input_file_id, made.metadata) == ("validating", given.id, {"a": "b"})
+    assert upstream.received[-1].json()["input_file_id"] == "file-fake-1"
+    [opened], [closed] = gateway.journal.opened, gateway.journal.closed
+    assert (opened.endpoint, opened.bound_output_tokens, opened.model_id) == ("batches.create", 300, "mod_native")
+    assert closed.estimated and closed.cost_nano_usd == opened.bound_nano_usd == gateway.money.spent(
+        "quota_team_usd_month"
+    )
+    assert set(store.waiting) == {made.id}
+    assert client.batches.retrieve(made.id).status == "in_progress"
+    ended = client.batches.retrieve(made.id)
+    assert ended.status == "completed" and ended.output_file_id in store.objects
+    output = client.files.content(str(ended.output_file_id)).read().splitlines()
+    assert len(output) == 3 and client.files.retrieve(str(ended.output_file_id)).purpose == "batch_output"
+    assert [one.id for one in client.batches.list()] == [made.id]
+    assert client.batches.retrieve(made.id).output_file_id == ended.output_file_id
+    other = gateway.http(gateway.keys.add(make.key_entry("key_2", owner_id="user_2")))
+    create = {"input_file_id": given.id, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
+    for method, path in (("GET", f"/{made.id}"), ("POST", f"/{made.id}/cancel"), ("POST", "")):
+        assert other.request(method, f"/v1/batches{path}", json=create).status_code == 404
+    assert other.get("/v1/batches").json()["data"] == []
+    assert gateway.client.post("/v1/batches", json=create | {"endpoint": "/v1/responses"}).status_code == 400
+    assert client.batches.cancel(made.id).status == "cancelled"
+    dear = body | {"n": 128, "max_tokens": 4096}
+    many = "\n".join(json.dumps(line | {"body": dear}) for line in lines * 2300).encode()
+    big = client.files.create(file=("in.jsonl", many), purpose="batch")
+    refused = gateway.client.post("/v1/batches", json=create | {"input_file_id": big.id})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (402, "budget_exhausted")
+    assert len(gateway.journal.opened) == 1

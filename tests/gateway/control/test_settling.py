@@ -1,7 +1,9 @@
-"""What the background used is settled though nobody fetches it: the provider is asked, and the ledger put right."""
+"""What the background and batches used is settled though nobody fetches it: the provider is asked, the ledger put right."""
 
+import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -24,13 +26,20 @@ from tests.gateway.control.drained import closed, opened
 from tests.gateway.live import LiveGateway
 from tests.upstream import FakeUpstream, Plan
 
+TOLD = {"prompt_tokens": 100, "completion_tokens": 20}
 REQUEST = {"model": "gpt-5", "input": "Hi", "background": True}
 
 
+def lines(usage: Any) -> bytes:
+    """Return the output of a batch of two lines."""
+    answer = {"custom_id": "1", "error": None, "response": {"status_code": 200, "body": {"usage": usage}}}
+    return f"{json.dumps(answer)}\n".encode() * 2
+
+
 @pytest.mark.django_db(transaction=True)
-async def test_a_background_response_is_asked_about_until_it_has_ended(upstream: FakeUpstream, tmp_path: Path) -> None:
+async def test_work_in_the_background_is_asked_about_until_it_has_ended(upstream: FakeUpstream, tmp_path: Path) -> None:
     journal = JournalWriter(tmp_path, "gw_1")
-    for number in (1, 2):
+    for number in (1, 2, 3, 4):
         journal.append(opened(number))
         journal.append(closed(number, cost=500))
     await sync_to_async(Drain(JournalReader(tmp_path, "gw_1")).step)()
@@ -45,6 +54,16 @@ async def test_a_background_response_is_asked_about_until_it_has_ended(upstream:
     for id_, number, upstream_id in (("resp_1", 1, made), ("resp_2", 2, "resp_forgotten")):
         pending = Pending(f"req_{number}", 1, make.PRICE, ())
         await store.keep(kept(id_, make.key_entry(), upstream_id=upstream_id, pending=True), pending)
+    for id_, number, told in (("batch_3", 3, TOLD), ("batch_4", 4, None)):
+        output = upstream.shelf.keep(lines(told), "out.jsonl", "batch_output")["id"]
+        upstream.shelf.batches[id_] = {
+            "status": "completed",
+            "output_file_id": output,
+            "request_counts": {"completed": 2},
+        }
+        upstream.shelf.asked[id_] = 0
+        batch = kept(id_, make.key_entry(), kind="batch", upstream_id=id_, facts={"url": "/v1/chat/completions"})
+        await store.keep(batch, Pending(f"req_{number}", 1, make.PRICE, ()))
     with pytest.raises(StoreUnavailable):
         await store.keep(kept("resp_1", make.key_entry()))  # the same again
     for _ in range(3):
@@ -57,6 +76,8 @@ async def test_a_background_response_is_asked_about_until_it_has_ended(upstream:
     used = Usage(100, output_tokens=20)
     assert (events["req_1"].cost_nano_usd, events["req_1"].estimated) == (cost(used, make.PRICE), False)
     assert events["req_2"].cost_nano_usd == 500  # forgotten there: the most stays
+    assert (events["req_3"].cost_nano_usd, events["req_3"].output_tokens) == (cost(used, make.PRICE), 40)  # half of two
+    assert events["req_4"].cost_nano_usd == 500  # an answer tells no usage
     found = await store.find(["resp_1"])
     assert (found["resp_1"].input_tokens, found["resp_1"].pending) == (100, False)
     await live.runtime.close(0.1)
