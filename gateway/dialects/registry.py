@@ -75,7 +75,7 @@ class Service:
     prompt: Callable[[ParsedRequest], Countable]  # what counts as prompt
     # Reads a body, by the request's headers: `Form.of` where it is a form.
     reads: Callable[[bytes, Mapping[bytes, bytes]], Members] = lambda body, _: Members(body)
-    media: frozenset[str] = frozenset()  # types of answers that clients get as the provider said them, beside JSON
+    media: frozenset[str] = frozenset()  # types of answers that clients get as said, beside JSON; or `audio/*`
     has_output: bool = True
     stream_type: bytes = b"text/event-stream; charset=utf-8"
     failed: Callable[[bytes], bytes] = lambda body: (

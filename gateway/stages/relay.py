@@ -210,7 +210,9 @@ def _media(call: Call, response: UpstreamResponse) -> bytes:
     """Return the type of an answer as its provider said it, where the service lets such types through; else nothing."""
     media = service_of(call).media
     said = response.headers.get("content-type", "") if media else ""
-    return said.encode() if said.partition(";")[0].strip().lower() in media and _PLAIN.match(said) else b""
+    kind = said.partition(";")[0].strip().lower()
+    known = kind in media or f"{kind.partition('/')[0]}/*" in media
+    return said.encode() if known and _PLAIN.match(said) else b""
 
 
 def _too_large(most_bytes: int) -> UpstreamError:

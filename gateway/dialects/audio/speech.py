@@ -20,20 +20,7 @@ from gateway.types import ParsedRequest
 NAMES = frozenset({"input", "model", "voice", "instructions", "response_format", "speed", "stream_format"}) | {
     "sample_rate", "language", "bit_rate", "response_encoding",
 }  # fmt: skip
-MEDIA = frozenset(
-    {"audio/mpeg", "audio/mp3", "audio/ogg", "audio/opus", "audio/aac", "audio/flac", "audio/x-flac", "audio/wav"}
-    | {
-        "audio/x-wav",
-        "audio/wave",
-        "audio/vnd.wave",
-        "audio/pcm",
-        "audio/l16",
-        "audio/basic",
-        "audio/webm",
-        "audio/mp4",
-    }
-    | {"application/octet-stream"}
-)
+MEDIA = frozenset({"audio/*", "application/octet-stream", "binary/octet-stream"})
 # Tokens of sound that a character may take: a digit of a number, or a character of Chinese, spoken slowly, plays for 0.6 s.
 TOKENS_A_CHARACTER = 12
 LEAST_TOKENS = 400
