@@ -35,7 +35,7 @@ lock: ## resolve requirements*.in and package.json anew (needs uv)
 	@for name in requirements requirements-dev requirements-node tests/idp/requirements tests/wire/requirements; do \
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 	    --no-emit-index-url --no-emit-find-links --no-header $$name.in -o $$name.txt || exit 1; done
-	@npm install --package-lock-only --ignore-scripts
+	@npm install --package-lock-only --ignore-scripts && npm install --prefix tests/wire/agents --package-lock-only --ignore-scripts
 
 env: ## write .env with fresh secrets, which docker compose reads
 	@sh deploy/python.sh deploy/env_file.py

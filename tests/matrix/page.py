@@ -27,6 +27,16 @@ otherwise. The provider's answers come from `tests/golden`, each after the sourc
 
 """
 
+TOOLS = """
+## Tools
+
+Tests point these at a gateway in front of a mock that nobody here wrote (npm `aimock`), to a model of OpenAI's dialect and to one of
+Anthropic's, with streams and tools: the official SDKs of OpenAI (Python, Node) and Anthropic, Vercel's AI SDK (`@ai-sdk/openai` with
+chat and Responses, `@ai-sdk/anthropic`, `@ai-sdk/openai-compatible`); with `make soak` LangChain (`langchain-openai` with chat and
+Responses, `langchain-anthropic`), `llm`, Claude Code and Codex, which run a command. `google-genai` and boto3 are tried against fakes
+of our own. Versions are those of the lock files.
+"""
+
 
 def written(outcome_of: Callable[[Client, Place, Feature], Outcome] = run) -> str:
     """Return the page."""
@@ -42,7 +52,7 @@ def written(outcome_of: Callable[[Client, Place, Feature], Outcome] = run) -> st
             cells = " | ".join(_shown(outcome_of(client, place, feature)) for place in PLACES)
             text += f"| {'' if feature.group == group else feature.group} | {feature.name} | {cells} |\n"
             group = feature.group
-    return text
+    return text + TOOLS
 
 
 def _shown(outcome: Outcome) -> str:

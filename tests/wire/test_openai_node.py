@@ -1,4 +1,4 @@
-"""The official `openai` Node SDK, unmodified, against aimock through Atrium."""
+"""The official `openai` Node SDK and Vercel's AI SDK, unmodified, against aimock through Atrium."""
 
 import json
 import os
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.wire.conftest import Wired
 from tests.wire.test_openai_python import event_of
+from tests.wire.test_tools import greets_and_calls, run
 
 
 def test_chat_stream_tools_embeddings_and_a_refusal(wired: Wired) -> None:
@@ -25,3 +26,10 @@ def test_chat_stream_tools_embeddings_and_a_refusal(wired: Wired) -> None:
     for call in ("chat", "stream"):
         event = event_of(wired, seen[call]["id"])
         assert (event["input_tokens"], event["output_tokens"]) == (21, 9)
+
+
+def test_vercels_ai_sdk_in_each_format_to_each_provider(wired: Wired) -> None:
+    seen = json.loads(run(["node", str(Path(__file__).with_name("ai_sdk.mjs"))], wired))
+    assert len(seen) == 8
+    assert {format: said for format, said in seen.items() if not greets_and_calls(said)} == {}
+    assert {tuple(said["usage"]) for said in seen.values()} == {(21, 9)}

@@ -1,4 +1,7 @@
-"""Tools that people build with, unmodified, against aimock through Atrium: each format of clients to each provider's."""
+"""LangChain and `llm`, unmodified, against aimock through Atrium: each format of clients to each provider's.
+
+Their environment is large, so `make soak` alone makes it.
+"""
 
 import json
 import os
@@ -10,6 +13,8 @@ import pytest
 
 from deploy.own_env import TOOLS
 from tests.wire.conftest import Wired
+
+pytestmark = pytest.mark.soak
 
 HERE = Path(__file__).parent
 GREETING, FINAL = "Good morning from the mock.", "It rains, says the mock."
@@ -39,14 +44,6 @@ def greets_and_calls(seen: dict[str, Any]) -> bool:
     return [seen[name] for name in ("text", "streamed", "call", "final")] == [GREETING, GREETING, CALL, FINAL]
 
 
-def test_vercels_ai_sdk(wired: Wired) -> None:
-    seen = json.loads(run(["node", str(HERE / "ai_sdk.mjs")], wired))
-    assert len(seen) == 8
-    assert {format: said for format, said in seen.items() if not greets_and_calls(said)} == {}
-    assert {tuple(said["usage"]) for said in seen.values()} == {(21, 9)}
-
-
-@pytest.mark.soak
 def test_langchain(wired: Wired, tools: Path) -> None:
     seen = json.loads(run([str(tools), str(HERE / "langchain_calls.py")], wired, LANGSMITH_TRACING="false"))
     assert len(seen) == 6
@@ -54,7 +51,6 @@ def test_langchain(wired: Wired, tools: Path) -> None:
     assert {(said["usage"]["input_tokens"], said["usage"]["output_tokens"]) for said in seen.values()} == {(21, 9)}
 
 
-@pytest.mark.soak
 @pytest.mark.parametrize("model", ["mock-chat", "mock-claude"])
 def test_llm_of_the_command_line(wired: Wired, tools: Path, tmp_path: Path, model: str) -> None:
     row = {"model_id": "mock", "model_name": model, "api_base": wired.base_url, "api_key_name": "atrium"}
