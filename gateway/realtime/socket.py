@@ -36,6 +36,7 @@ class Socket(asyncio.Protocol):
         self._paused = False
         self._partial = 0  # bytes of a message that is not whole yet
         self._waiting = 0  # bytes of whole ones
+        self._deaf = False  # nobody takes messages any more
         self._goodbye: asyncio.TimerHandle | None = None
         self.inbox: deque[bytes] = deque()
         self.response: Response | None = None  # of the provider, to our request for a WebSocket
@@ -156,7 +157,8 @@ class Socket(asyncio.Protocol):
         self._leave()
 
     def forget(self) -> None:
-        """Drop what nobody takes any more."""
+        """Drop what nobody takes any more, and what comes from now on."""
+        self._deaf = True
         self._hold(-self._waiting)
         self._waiting = 0
         self.inbox.clear()
@@ -205,6 +207,9 @@ class Socket(asyncio.Protocol):
             self.closed = True
 
     def _message(self, message: bytes) -> None:
+        if self._deaf:
+            self._whole(0)
+            return
         self.inbox.append(message)
         self._waiting += len(message)
         self._whole(len(message))

@@ -13,6 +13,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from gateway.errors import CredentialError
 from gateway.realtime.held import usage_of
 from gateway.snapshot import Price
 from gateway.stages.meter import cost
@@ -213,33 +214,34 @@ def test_without_budget_nothing_is_asked_for(
     assert gateway.journal.records == []
 
 
-@pytest.mark.parametrize(("behaviour", "code"), [(Behaviour(dies=True), 1011), (Behaviour(hangs=True), 1008)])
+@pytest.mark.parametrize(("how", "code", "status"), [("dies", 1011, 502), ("stop", 1008, 403), ("revoke", 1008, 401)])
 def test_a_session_that_is_cut_midway(
-    start: Start, fake: FakeRealtime, open_session: Callable[..., Client], behaviour: Behaviour, code: int
+    start: Start, fake: FakeRealtime, open_session: Callable[..., Client], how: str, code: int, status: int
 ) -> None:
-    """The provider dies, or somebody uses the kill switch: what came is charged, as told where the provider still tells."""
-    fake.behaviour = behaviour
+    """The provider dies, somebody uses the kill switch, or the key is revoked: what came is charged, as told where it is."""
+    fake.behaviour = Behaviour(dies=how == "dies", hangs=how != "dies")
     gateway = start()
     client = open_session(gateway)
     client.say("response.create")
     client.hear("response.output_audio.delta")
     began = time.monotonic()
-    if behaviour.hangs:
-        snapshot = gateway.runtime.snapshot
-        assert snapshot is not None
+    snapshot, [call] = gateway.runtime.snapshot, gateway.runtime.in_flight.values() if how != "dies" else [None]
+    assert snapshot is not None
+    if how == "stop":
         gateway.configure(replace(snapshot, stops={("model", "mod_talk"): "It leaks."}))
+    elif call is not None and gateway.loop is not None:  # as `gateway.control.cut` does once the feed names the key
+        gateway.loop.call_soon_threadsafe(call.watch.end, CredentialError("It was revoked.", code="revoked_key"))
     assert client.closed()[0] == code
     assert time.monotonic() - began < 5
     until(lambda: gateway.idle)
     [closed] = gateway.journal.closed
-    if behaviour.dies:
-        assert (closed.status, closed.code, closed.estimated) == (502, "upstream_error", True)
+    assert closed.status == gateway.observed.lines[-1].status == status
+    assert closed.estimated == (how == "dies")
+    if how == "dies":
         assert closed.units is not None
         assert closed.units["output_audio_tokens"] == 20  # the second that came
     else:
-        assert not closed.estimated
-        assert closed.output_tokens == 5
-    assert gateway.observed.lines[-1].status == (502 if behaviour.dies else 403)
+        assert closed.output_tokens == 5  # told once it was cancelled
 
 
 def test_refused_before_the_connection_is_a_websocket(
@@ -295,7 +297,7 @@ def test_browsers_bounds_and_rules(start: Start, fake: FakeRealtime, open_sessio
     assert [event["type"] for event in fake.heard] == ["session.update", "response.create"]
     assert gateway.secret not in str(fake.heads) + str(gateway.observed.lines)
     assert [one.cost_nano_usd for one in gateway.journal.closed] == [0]
-    assert gateway.runtime.held_bytes == 0
+    until(lambda: gateway.runtime.held_bytes == 0)
 
 
 def test_a_process_that_stops_says_goodbye(
@@ -304,6 +306,6 @@ def test_a_process_that_stops_says_goodbye(
     gateway = start()
     client = open_session(gateway)
     client.hear("session.created")
-    gateway.runtime.closing = True
+    gateway._server.should_exit = True
     assert client.closed() == (1001, "shutting_down")
-    until(lambda: gateway.idle)
+    until(lambda: not gateway._thread.is_alive())
