@@ -9,6 +9,7 @@ Source: RFC 7578, RFC 2046 (5.1.1), and the HTML standard's "multipart/form-data
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, pairwise
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 
@@ -196,8 +197,8 @@ def _part_of(body: bytes, start: int, end: int) -> Part:
     if not 0 < len(name) <= NAME_CHARACTERS or not name.isprintable() or "\\" in name or '"' in name:
         raise _unclear(f"a part has no name of 1 to {NAME_CHARACTERS} plain characters")
     content_type = headers.get(b"content-type", b"").decode("latin-1")
-    given = parameters.get(b"filename", b"" if b"filename*" in parameters else None)
-    file_name = None if given is None else _file_name(given)
+    given = parameters.get(b"filename") or _decoded(parameters.get(b"filename*"))
+    file_name = None if given is None and b"filename" not in parameters else _file_name(given or b"")
     return Part(name, head_end + 4, end, file_name, content_type if _TYPE.match(content_type) else "")
 
 
@@ -226,6 +227,11 @@ def _parameters(text: bytes) -> dict[bytes, bytes] | None:
         found[match[1].lower()] = match[2] if match[2] is not None else match[3]
         position = match.end()
     return found
+
+
+def _decoded(given: bytes | None) -> bytes | None:
+    """Return a name that is encoded as in RFC 5987, which some clients send for what is not ASCII."""
+    return None if given is None else unquote_to_bytes(given.rpartition(b"'")[2])
 
 
 def _file_name(given: bytes) -> str:

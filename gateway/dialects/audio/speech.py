@@ -46,7 +46,6 @@ def parse(members: Members) -> ParsedRequest:
         )
     if parameters.value(members, "stream_format") not in (None, "audio", "sse"):
         raise RequestError('The parameter "stream_format" must be "audio" or "sse".', param="stream_format")
-    spoken = LEAST_TOKENS + TOKENS_A_CHARACTER * len(text)
     return ParsedRequest(
         members=members,
         model=model,
@@ -56,8 +55,8 @@ def parse(members: Members) -> ParsedRequest:
         usage_wanted=False,
         prompt_bound=members.size("input") + members.size("instructions"),
         window_bound=False,
-        extra_output_bound=spoken,
-        unit_bounds={"characters": len(text), "output_audio_tokens": spoken},
+        extra_output_bound=LEAST_TOKENS + TOKENS_A_CHARACTER * len(text),
+        unit_bounds={"characters": len(text)},
     )
 
 

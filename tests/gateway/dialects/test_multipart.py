@@ -159,11 +159,13 @@ def test_heads_as_other_clients_write_them() -> None:
         b"--b\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Disposition: form-data; name=model\r\n\r\na\r\n"
         b"--b\r\nContent-Disposition: form-data; name=file; filename=a.wav; filename*=utf-8''a.wav\r\n"
         b'Content-Length: 1\r\n\r\nx\r\n--b\r\ncontent-disposition: form-data; name="b"; filename="C:\\\\f\\\\b.wav"\r\n'
-        b"content-type: audio/wav\r\n\r\n\r\n--b--"
+        b"content-type: audio/wav\r\n\r\n\r\n--b\r\n"
+        b"content-disposition: form-data; name=\"c\"; filename*=utf-8''Gr%C3%B6%C3%9Fe.ogg\r\n\r\n\r\n--b--"
     )
     form = Form(body, b'Multipart/Form-Data; charset=utf-8; boundary="b"')
     assert [(part.name, part.file_name, part.content_type) for part in form.parts] == [
         ("model", None, "text/plain; charset=utf-8"), ("file", "a.wav", ""), ("b", "b.wav", "audio/wav"),
+        ("c", "Größe.ogg", ""),
     ]  # fmt: skip
 
 
