@@ -10,7 +10,7 @@ from catalog.models import Deployment, Model
 from gateway.control.compile import compile_for
 from gateway.dialects.members import Members
 from gateway.dialects.registry import PROVIDERS, lane_of
-from gateway.endpoints import CHAT, COMPLETIONS, EMBEDDINGS, Endpoint
+from gateway.endpoints import CHAT, ENDPOINTS, Endpoint
 from gateway.errors import GatewayError
 from gateway.routing.bounds import Bounds
 from gateway.routing.choice import ordered_by
@@ -81,7 +81,7 @@ def dry_run(model: Model, **said: Unpack[Said]) -> DryRun:
         [said["team"]],
     )
     policy, team = snapshot.models[model.pk], snapshot.teams[said["team"].pk]
-    endpoint = next((one for one in (CHAT, EMBEDDINGS, COMPLETIONS) if one.capability in policy.capabilities), CHAT)
+    endpoint = next((one for one in ENDPOINTS if one.capability in policy.capabilities), CHAT)  # the usual one is first
     principal = Principal(_key(team.id), team)
     facts = Facts(team.id, said["metadata"], said["data_class"], said["prompt_tokens"])
     redirect = _redirect(policy, endpoint, principal, snapshot, facts)

@@ -221,6 +221,12 @@ def test_a_dry_run_follows_the_rule_that_holds(client: Client, model: Model) -> 
     assert "as number 1" in long
 
 
+@pytest.mark.parametrize("capability", ["speech", "transcription", "image", "embeddings"])
+def test_a_dry_run_is_of_what_a_model_can_do(capability: str, client: Client, model: Model) -> None:
+    Model.objects.filter(pk=model.pk).update(capabilities=[capability])
+    assert "The call is refused" not in asked(client, model)
+
+
 def test_a_dry_run_says_what_keeps_a_deployment_out(client: Client, model: Model) -> None:
     set_route(actor=SYSTEM, model=model, body={"regions": ["eu"], "fallbacks": [{"model": "other", "on": ["error"]}]})
     text = asked(client, model)
