@@ -45,7 +45,7 @@ def policy_of(row: Price) -> policy.Price:
     return policy.Price(
         id=row.pk, effective_from=row.effective_from.timestamp(), input=row.input, output=row.output,
         cached_input=row.cached_input, cache_write=row.cache_write, request=row.request, free=row.free,
-        units=units or None, long=policy.LongRates(**long) if long else None,
+        units=units or None, long=policy.LongRates(**long) if long else None, batch=row.batch_percent,
     )  # fmt: skip
 
 

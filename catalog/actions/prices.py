@@ -23,11 +23,11 @@ def set_price(
     *, actor: Actor, model: Model, effective_from: datetime | None, input: int, output: int,
     cached_input: int | None = None, cache_write: int | None = None, request: int = 0, free: bool = False,
     source: str = "", deployment: Deployment | None = None, units: Mapping[str, int] | None = None,
-    long: Mapping[str, Any] | None = None,
+    long: Mapping[str, Any] | None = None, batch_percent: int = 50,
 ) -> Price:  # fmt: skip
     """Price `model` from `effective_from` on (None: from now on), everywhere or at one `deployment`.
 
-    Rates in nano-USD per 1M tokens, `request` per call; `units` and `long` as in `Price`. Needs catalog.manage. The same
+    Rates in nano-USD per 1M tokens, `request` per call; `units`, `long` and `batch_percent` as in `Price`. Needs catalog.manage. The same
     price again changes nothing. Raises ValidationError for negative rates, for all zero without `free`, for rates beside
     `free`, for units that nobody knows, for a long price that is not whole, and when another price begins at that very
     moment.
@@ -43,6 +43,9 @@ def set_price(
         "long": {name: value for name, value in (long or {}).items() if value is not None and value != {}},
     }
     _check(rates, free, source)
+    if not 0 <= batch_percent <= 100:
+        raise ValidationError({"batch_percent": "A batch costs between 0 and 100 percent."})
+    rates["batch_percent"] = batch_percent
     moment, at = effective_from or timezone.now(), deployment.pk if deployment else ""
     if deployment is not None and deployment.model_id != model.pk:
         raise ValidationError({"deployment": f"{deployment} does not serve {model}."})
@@ -120,6 +123,8 @@ def _shown(price: Price) -> dict[str, str | bool | None]:
     for name in RATES:
         rate = getattr(price, name)
         shown[name] = None if rate is None else format_usd(rate)
+    if price.batch_percent != 50:
+        shown["within a batch"] = f"{price.batch_percent} %"
     for group in groups_of(price):
         for line in group.lines:
             shown[f"{line.words}, {group.heading}" if group.heading else line.words] = f"{line.amount} {line.unit}"

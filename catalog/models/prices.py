@@ -22,7 +22,7 @@ class Price(models.Model):
     if not everywhere. It is no foreign key, since what was spent keeps its price when a deployment is taken off.
     `units`: rates of `gateway.units.UNITS` by name, in nano-USD per 1,000,000 of each. `long`: {} or what the whole of a
     call costs whose prompt has more than `above` tokens: `input`, `output`, and `cached_input`, `cache_write`, `units`
-    where they are said (units that are not cost the same).
+    where they are said (units that are not cost the same). `batch_percent`: what a call costs within a batch, of all that.
     """
 
     id = OpaqueIdField(prefix="price")
@@ -36,6 +36,7 @@ class Price(models.Model):
     request = models.BigIntegerField(default=0)
     units = models.JSONField(default=dict, blank=True)
     long = models.JSONField(default=dict, blank=True)
+    batch_percent = models.PositiveSmallIntegerField(default=50)  # as OpenAI has it for all models
     free = models.BooleanField(default=False)
     source = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -55,6 +56,7 @@ class Price(models.Model):
                 & (models.Q(input__gt=0) | models.Q(output__gt=0) | models.Q(request__gt=0) | ~models.Q(units={})),
                 name="price_zero_only_when_free",
             ),
+            models.CheckConstraint(condition=models.Q(batch_percent__lte=100), name="price_batch_is_a_share"),
         ]
 
     def __str__(self) -> str:

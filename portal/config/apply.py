@@ -178,6 +178,7 @@ class _Applying:
             "cached_input": price.get("cached_input"), "cache_write": price.get("cache_write"),
             "request": price.get("request", 0), "free": price.get("free", False),
             "units": price.get("units", {}), "long": price.get("long", {}),
+            "batch_percent": price.get("batch_percent", 50),
         }  # fmt: skip
         moment = price.get("effective_from")
         if moment is None:

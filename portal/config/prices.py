@@ -41,6 +41,8 @@ def rates_of(row: Price) -> dict[str, Any]:
         tree["units"] = written_units(row.units)
     if row.long:
         tree["long"] = written_long(row.long)
+    if row.batch_percent != 50:
+        tree["batch_percent"] = row.batch_percent
     return tree | ({"source": row.source} if row.source else {})
 
 
@@ -92,6 +94,7 @@ PRICE: Readers = {
     "request": Node.usd,
     "units": _units,
     "long": _long,
+    "batch_percent": lambda node: node.whole(0, 100),
     "free": Node.flag,
     "source": lambda node: node.text(empty=True),
 }

@@ -43,6 +43,7 @@ class WantedPrice(TypedDict, total=False):
     request: int
     units: dict[str, int]
     long: dict[str, Any]
+    batch_percent: int
     free: bool
     source: str
 

@@ -47,6 +47,9 @@ class PriceIn(StrictSerializer):
     request = serializers.CharField(max_length=40, default="0")
     units = serializers.DictField(child=serializers.CharField(max_length=40), default=dict, help_text=UNITS_HELP)
     long = LongIn(allow_null=True, default=None, help_text="What the whole of a call costs whose prompt is longer.")
+    batch_percent = serializers.IntegerField(
+        min_value=0, max_value=100, default=50, help_text="What a call costs within a batch, of all that."
+    )
     free = serializers.BooleanField(default=False, help_text="Zero is meant.")
     effective_from = serializers.DateTimeField(allow_null=True, default=None, help_text="Now or later; null: now.")
     deployment = serializers.CharField(
@@ -67,7 +70,18 @@ class PriceOut(serializers.ModelSerializer[Price]):
 
     class Meta:
         model = Price
-        fields = ("id", "deployment", "effective_from", *RATES, "units", "long", "free", "source", "created_at")
+        fields = (
+            "id",
+            "deployment",
+            "effective_from",
+            *RATES,
+            "units",
+            "long",
+            "batch_percent",
+            "free",
+            "source",
+            "created_at",
+        )
 
     def get_input(self, price: Price) -> str:
         return format_usd(price.input)
