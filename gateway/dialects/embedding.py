@@ -1,5 +1,6 @@
 """Embeddings in no vendor's words: what a client's format is read into, and a provider's written from, where they differ."""
 
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -73,7 +74,10 @@ class TranslatedEmbeddings:
             return None
         if isinstance(read, Failed):
             return Whole(b"", None, read.error, read.status)
-        return Whole(self._client.answer(request, read), read.usage)
+        try:
+            return Whole(self._client.answer(request, read), read.usage)
+        except (struct.error, TypeError, OverflowError):  # vectors that are none
+            return None
 
     def stream(self, request: ParsedRequest) -> Stream:
         """Embeddings are never streamed; whoever parses has refused it."""

@@ -169,3 +169,9 @@ def test_errors_under_status_200(provider: str, body: dict[str, Any]) -> None:
     whole = found.whole(request, json.dumps(body).encode())
     assert whole is not None and whole.error is not None and whole.error["message"] == "No." and whole.usage is None
     assert found.whole(request, b"<html>") is None
+
+
+@pytest.mark.parametrize("vectors", [["x"], [["x"]], [[1e300]], [None]])
+def test_vectors_that_are_none(vectors: list[Any]) -> None:
+    found, request = lane(EMBEDDINGS, PLACES["cohere"]), read(*ASKED["openai"])
+    assert found.whole(request, json.dumps({"embeddings": {"float": vectors}}).encode()) is None
