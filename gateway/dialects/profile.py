@@ -25,6 +25,7 @@ class Profile:
     `rerank`: where it reranks, below its base URL; "": it is not known to. `rerank_top`: its name for how many it returns.
     `rerank_texts`: it ranks as Text Embeddings Inference does: texts alone, and its answer is a list.
     `image_pixels`: the largest image that it bills as one, where larger ones cost more; 0: all cost the same.
+    `image_edges`: it takes an image's size as `width` and `height`.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Profile:
     rerank_top: str = "top_n"
     rerank_texts: bool = False
     image_pixels: int = 0
+    image_edges: bool = False
 
     def fitted(self, body: bytes) -> bytes:
         """Return a request's body as the provider takes it; values keep their bytes."""

@@ -89,6 +89,7 @@ ROWS = (
         ("api.together.xyz", "api.together.ai"),
         rerank="/rerank",  # PyPI together 3.1.1, resources/rerank.py
         image_pixels=1 << 20,  # https://www.together.ai/pricing: image models by the megapixel
+        image_edges=True,  # PyPI together 3.1.1, types/image_generate_params.py
     ),
     Profile(
         "fireworks",

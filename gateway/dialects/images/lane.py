@@ -29,11 +29,13 @@ class ImageLane:
     ) -> Outbound:
         """See `Lane.outbound`."""
         members, path = request.members, self._place(deployment, self._path)
-        _check_size(Fields(members).text("size"), profile_of(deployment).image_pixels)
+        profile, size = profile_of(deployment), Fields(members).text("size").lower()
+        _check_size(size, profile.image_pixels)
         if isinstance(members, Form):
             body = members.replaced({"model": deployment.upstream_model.encode()})
             return Outbound(path, body, {"content-type": members.content_type})
-        return Outbound(path, members.replaced({"model": msgspec.json.encode(deployment.upstream_model)}))
+        body = members.replaced({"model": msgspec.json.encode(deployment.upstream_model)})
+        return Outbound(path, _by_edges(body, size) if profile.image_edges else body)
 
     def whole(self, request: ParsedRequest, body: bytes) -> Whole | None:
         """See `Lane.whole`."""
@@ -52,9 +54,19 @@ class ImageLane:
 
 def _check_size(size: str, most_pixels: int) -> None:
     """Refuse what a provider bills as more than one image, as an image has one price here."""
-    given = pixels(size.lower()) if most_pixels else None
+    given = pixels(size) if most_pixels else None
     if given is not None and given[0] * given[1] > most_pixels:
         raise unsupported(
             "size",
             f"the provider of this model bills larger images by their pixels. Ask for at most {most_pixels:,} pixels.",
         )
+
+
+def _by_edges(body: bytes, size: str) -> bytes:
+    """Return a body that says a size as its width and height; values keep their bytes."""
+    given = pixels(size)
+    if given is None:
+        return body
+    members = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    edges = {"width": given[0], "height": given[1]}
+    return msgspec.json.encode({name: value for name, value in members.items() if name != "size"} | edges)

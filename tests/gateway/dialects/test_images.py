@@ -23,6 +23,7 @@ from tests.factories import gateway as make
 from tests.gateway.dialects.speaking import cut, parsed
 
 BODY: dict[str, Any] = {"model": "m", "prompt": "a tide pool"}
+TOGETHER = make.deployment("https://api.together.xyz/v1", upstream_model="flux")
 RATES = st.integers(0, 100_000_000_000)
 # "Models prior to gpt-image-2", of OpenAI's guide; and what its calculator says for GPT Image 2.
 TABLE = {
@@ -131,8 +132,10 @@ def test_pictures_that_are_missing_stored_or_too_many_are_refused(changes: dict[
 def test_a_larger_image_is_refused_where_its_pixels_are_billed() -> None:
     lane, request = ImageLane("/images/generations"), parsed(parse.parse_make, BODY | {"size": "2048x2048"})
     with pytest.raises(RequestError) as caught:
-        lane.outbound(request, make.deployment("https://api.together.xyz/v1"), 0, {})
+        lane.outbound(request, TOGETHER, 0, {})
     assert caught.value.param == "size"
+    small = lane.outbound(parsed(parse.parse_make, BODY | {"size": "512x768"}), TOGETHER, 0, {})
+    assert json.loads(small.body) == BODY | {"model": "flux", "width": 512, "height": 768}
     sent = lane.outbound(request, make.deployment("https://api.openai.com/v1", upstream_model="m"), 0, {})
     assert sent.body == request.members.body
 
