@@ -1,7 +1,7 @@
 """Requests as pages show them: with names in place of ids, and the price behind each cost."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from billing.labels import labels
 from billing.models import UsageEvent
@@ -10,6 +10,7 @@ from catalog.rates import policy_of
 from gateway.money import settle
 from gateway.units import UNITS, Bucket
 
+BATCHES = "batches.create"  # the endpoint of such a usage event
 PER_CALL = "a call"
 WORDS: dict[Bucket, str] = {
     "input": "Input", "cached": "Cached input", "cache_write": "Written to the cache", "output": "Output",
@@ -103,7 +104,8 @@ def attempts(events: Sequence[UsageEvent]) -> list[Attempt]:
 def charges(event: UsageEvent, price: Price | None) -> list[Charge]:
     """Take a cost apart. Cached and written tokens are part of the input tokens, each priced once (OpenAI's convention).
 
-    So are units that are tokens. A long prompt is charged at its own rates, as `gateway.stages.meter` does.
+    So are units that are tokens. A long prompt is charged at its own rates, as `gateway.stages.meter` does, and a batch at
+    its share of them.
     """
     if price is None:
         return []
@@ -132,7 +134,8 @@ def charges(event: UsageEvent, price: Price | None) -> list[Charge]:
         )
     found = [Charge(WORDS[name], count, rate, settle(count * rate)) for name, (count, rate) in buckets.items() if count]
     call = [Charge("The call itself", 1, price.request, price.request, PER_CALL)] if price.request else []
-    return [*found, *units, *call]
+    share = policy.batch if event.endpoint == BATCHES else 100
+    return [replace(one, rate=one.rate * share // 100, cost=one.cost * share // 100) for one in (*found, *units, *call)]
 
 
 def units_of(event: UsageEvent) -> list[tuple[str, int]]:

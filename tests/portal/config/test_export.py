@@ -105,7 +105,8 @@ PRICE = (
     | st.fixed_dictionaries(
         {"input": USD, "output": USD},
         optional={
-            "cached_input": USD, "cache_write": USD, "request": USD, "units": UNITS, "long": LONG, "batch_percent": st.integers(0, 100), "source": NAMES | TRICKY,
+            "cached_input": USD, "cache_write": USD, "request": USD, "units": UNITS, "long": LONG,
+            "batch_percent": st.integers(0, 100), "source": NAMES | TRICKY,
         },
     )
 )  # fmt: skip
