@@ -65,6 +65,7 @@ class ParsedRequest(msgspec.Struct, frozen=True):
     window_bound: bool  # some input is not visible here (URLs, documents): only the context window bounds it
     extra_output_bound: int = 0  # tokens billed as output beyond the cap, such as a rejected prediction
     unit_bounds: Mapping[str, int] | None = None  # the most of each unit of `gateway.units` that may be used
+    priced_unit: str = ""  # a unit of `gateway.units` that it asks for: refused where the price does not name it
     kept: Wish | None = None  # what of it, or before it, a provider is to keep; None: nothing
 
 

@@ -12,6 +12,7 @@ from gateway.stages.keep import keeping
 from gateway.stages.route import places, ways
 from gateway.stops import check_model, stopped
 from gateway.types import Grant, ParsedRequest, Principal
+from gateway.units import UNITS
 
 MAX_LISTED = 40
 
@@ -49,6 +50,10 @@ def authorise(
     if endpoint.kind == "count_tokens":  # a provider that counts a prompt itself does so for nothing
         return Grant(snapshot, principal, model, _for_nothing(price), request, places=allowed, bounds=bounds)
     own = {place.id: own for place in allowed if place.prices and (own := in_force(place.prices, now)) is not None}
+    if request.priced_unit:
+        allowed = [place for place in allowed if _names(own.get(place.id, price), request.priced_unit)]
+        if not allowed:
+            raise _without_rate(model, request.priced_unit)
     return Grant(snapshot, principal, model, price, request, places=allowed, bounds=bounds, own_prices=own)
 
 
@@ -144,6 +149,18 @@ def in_force(prices: Iterable[Price], now: float) -> Price | None:
     if found is None or found.free or found.input or found.output or found.request or found.units:
         return found
     return None
+
+
+def _names(price: Price, unit: str) -> bool:
+    return price.free or unit in (price.units or ())
+
+
+def _without_rate(model: ModelPolicy, unit: str) -> GatewayError:
+    return RequestError(
+        f'The price of "{model.slug}" has no rate for {UNITS[unit].label}, which this request asks for: leave that out, '
+        "or ask a platform administrator to add the rate.",
+        code="unsupported_parameter",
+    )
 
 
 def _for_nothing(price: Price) -> Price:

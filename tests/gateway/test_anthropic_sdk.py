@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import anthropic
@@ -85,6 +86,30 @@ def test_a_stream_from_anthropic_passes_byte_for_byte(gateway: LiveGateway, upst
     assert through.headers["request-id"] == through.headers["x-request-id"]
     [closed] = gateway.journal.closed
     assert (closed.input_tokens, closed.output_tokens, closed.estimated) == (800, 20, False)
+
+
+def test_an_hour_in_the_cache_is_charged_at_its_rate_and_refused_where_the_price_names_none(
+    start_gateway: StartGateway, upstream: FakeUpstream
+) -> None:
+    place = make.deployment(upstream.url, dialect="anthropic")
+    priced = replace(PRICE, units={"cache_write_1h_tokens": 6_000_000_000})
+    gateway = start_gateway(
+        models=[make.model("claude", place, prices=(priced,)), make.model("old", place, prices=(PRICE,))]
+    )
+    by_time = {"cache_creation": {"ephemeral_1h_input_tokens": 250, "ephemeral_5m_input_tokens": 150}}
+    body = {"max_tokens": 50, "messages": HELLO, "cache_control": {"type": "ephemeral", "ttl": "1h"}}
+    for streamed in (False, True):
+        upstream.script(Plan(prompt_tokens=100, completion_tokens=20, tokens=BUCKETS | by_time))
+        assert (
+            gateway.client.post("/v1/messages", json={"model": "claude", "stream": streamed, **body}).status_code == 200
+        )
+    until(lambda: len(gateway.journal.closed) == 2)
+    assert [closed.units for closed in gateway.journal.closed] == [{"cache_write_1h_tokens": 250}] * 2
+    cost = 100 * 3_000 + 300 * 300 + 150 * 3_750 + 250 * 6_000 + 20 * 15_000
+    assert [closed.cost_nano_usd for closed in gateway.journal.closed] == [cost] * 2
+    refused = gateway.client.post("/v1/messages", json={"model": "old", **body})
+    assert refused.status_code == 400 and "no rate for 1-hour cache write tokens" in refused.json()["error"]["message"]
+    assert len(gateway.journal.opened) == 2
 
 
 def test_thinking_and_tools_of_anthropic_in_a_stream(client: anthropic.Anthropic, upstream: FakeUpstream) -> None:

@@ -5,16 +5,21 @@ from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from msgspec import structs
 
+from gateway.dialects.members import Members
+from gateway.endpoints import CHAT
+from gateway.errors import RequestError
 from gateway.snapshot import UNSET, ModelGrant
-from gateway.stages.authorise import callable_models, may_use, price_at
-from gateway.types import Principal
+from gateway.stages.authorise import authorise, callable_models, may_use, price_at
+from gateway.types import ParsedRequest, Principal
 from tests.factories import gateway as make
 from tests.gateway.conftest import StartGateway
 from tests.gateway.live import LiveGateway
 from tests.upstream import FakeUpstream
 
 NOW = 1_000_000.0
+PARSED = ParsedRequest(Members(b"{}"), "a", False, 1, 50, False, 100, False)
 PLACE = make.deployment("http://127.0.0.1:1/v1")
 A, B, C = (make.model(slug, PLACE) for slug in ("a", "b", "c"))
 
@@ -56,6 +61,21 @@ def test_a_price_counts_from_its_moment_and_zero_must_be_meant() -> None:
     nothing = replace(make.PRICE, input=0, output=0)
     assert price_at(replace(A, prices=(nothing,)), NOW) is None
     assert price_at(replace(A, prices=(replace(nothing, free=True),)), NOW) is not None
+
+
+def test_what_has_a_rate_of_its_own_goes_only_where_the_price_names_it() -> None:
+    named = replace(make.PRICE, units={"cache_write_1h_tokens": 1})
+    there = make.deployment("http://127.0.0.1:2/v1", id="dep_2", prices=(named,))
+    request = structs.replace(PARSED, priced_unit="cache_write_1h_tokens")
+    for model, served in (
+        (make.model("a", PLACE, there), ["dep_2"]),
+        (make.model("a", PLACE, prices=(named,)), ["dep_1"]),
+    ):
+        who = Principal(make.key_entry(), make.team([model]))
+        world = make.snapshot([model], [who.team])
+        assert [place.id for place in authorise(CHAT, who, request, world, NOW).places] == served
+    with pytest.raises(RequestError, match="no rate for 1-hour cache write tokens"):
+        authorise(CHAT, principal(), request, make.snapshot([A, B], [principal().team]), NOW)
 
 
 def models(upstream: FakeUpstream) -> list[object]:

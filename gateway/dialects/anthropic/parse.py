@@ -6,13 +6,15 @@ from typing import TypeVar
 import msgspec
 
 from gateway.dialects import parameters
-from gateway.dialects.anthropic import wire
+from gateway.dialects.anthropic import usage, wire
 from gateway.dialects.members import Members
 from gateway.dialects.openai_prompt import IMAGE_TOKENS, INSTRUCTIONS_TOKENS
 from gateway.errors import RequestError
 from gateway.types import ParsedRequest
 
 T = TypeVar("T")
+
+HOUR = "1h"
 
 # What is known to cost nothing but tokens in and out at the model's price. Others are refused: a new parameter may
 # name another model, run something at the provider, or have a price of its own.
@@ -35,7 +37,7 @@ VALUES = {  # parameters of which only these values are at the model's own price
 }
 CLIENT_TOOLS = ("custom", "bash_", "text_editor_", "computer_", "memory_", "browser_")  # run by who calls
 TOOLS_OUTSIDE = "tools that the provider runs itself are billed apart, which is not metered. Send tools that you run."
-CACHES = (None, "5m")
+CACHES = (None, "5m", HOUR)
 FILES = (
     "files stored at Anthropic belong to the provider's account, which all callers share here. Send the data inline."
 )
@@ -80,7 +82,8 @@ def _read_whole(members: Members, cap: int | None, model: str, streamed: bool, n
     parameters.plainly_named(members, names)
     parameters.required(members, "messages", "It is the conversation: a list of messages.")
     _refuse_unpriced(members, names)
-    bound, visible = prompt_bound(members)
+    ttls: set[str | None] = set()
+    bound, visible = _prompt_bound(members, ttls)
     return ParsedRequest(
         members=members,
         model=model,
@@ -90,11 +93,12 @@ def _read_whole(members: Members, cap: int | None, model: str, streamed: bool, n
         usage_wanted=True,
         prompt_bound=bound,
         window_bound=not visible,
+        priced_unit=usage.HOUR if HOUR in ttls else "",
     )
 
 
-def prompt_bound(members: Members) -> tuple[int, bool]:
-    """Return (tokens, visible): a bound of the prompt, and whether all input could be seen.
+def _prompt_bound(members: Members, ttls: set[str | None]) -> tuple[int, bool]:
+    """Return (tokens, visible): a bound of the prompt, and whether all input could be seen; add to `ttls` what marks say.
 
     A token is at least a byte, so the body bounds its texts; an image that is sent inline has a flat bound instead of
     its size. Raises RequestError for what is not metered, and where the shape hides whether it is.
@@ -104,22 +108,22 @@ def prompt_bound(members: Members) -> tuple[int, bool]:
     for tool in tools:
         if not (tool.type or "custom").startswith(CLIENT_TOOLS):
             raise parameters.unsupported("tools", TOOLS_OUTSIDE)
-        _check_cache(tool.cache_control)
+        _check_cache(tool.cache_control, ttls)
     built_in = sum(tool.type not in (None, "custom") for tool in tools)
     shaped = "output_config" in members or "output_format" in members
     tokens += BUILT_IN_TOKENS * built_in + (INSTRUCTIONS_TOKENS if tools or shaped else 0)
-    _check_cache(_read(members, "cache_control", wire.cache.decode))
+    _check_cache(_read(members, "cache_control", wire.cache.decode), ttls)
     system = members.raw("system")
     if system is not None and system[:1] == b"[":
         for block in _read(members, "system", wire.blocks.decode) or []:
-            _check_cache(block.cache_control)
+            _check_cache(block.cache_control, ttls)
     for message in _read(members, "messages", wire.messages.decode) or []:
-        added, seen = _content_bound(message.content)
+        added, seen = _content_bound(message.content, ttls)
         tokens, visible = tokens + added, visible and seen
     return tokens, visible
 
 
-def _content_bound(content: msgspec.Raw) -> tuple[int, bool]:
+def _content_bound(content: msgspec.Raw, ttls: set[str | None]) -> tuple[int, bool]:
     """Return what is to be added for content beyond its bytes, and whether all of it can be seen."""
     if bytes(memoryview(content)[:1]) != b"[":
         return 0, True
@@ -129,13 +133,13 @@ def _content_bound(content: msgspec.Raw) -> tuple[int, bool]:
         raise _wrong("messages") from None
     tokens, visible = 0, True
     for block in blocks:
-        _check_cache(block.cache_control)
-        added, seen = _block_bound(block)
+        _check_cache(block.cache_control, ttls)
+        added, seen = _block_bound(block, ttls)
         tokens, visible = tokens + added, visible and seen
     return tokens, visible
 
 
-def _block_bound(block: wire.Block) -> tuple[int, bool]:
+def _block_bound(block: wire.Block, ttls: set[str | None]) -> tuple[int, bool]:
     if block.type in ("image", "document"):
         source = _source(block.source)
         if source is not None and source.type not in SOURCES:
@@ -145,10 +149,10 @@ def _block_bound(block: wire.Block) -> tuple[int, bool]:
             return (IMAGE_TOKENS - len(memoryview(source.data)), True) if source and inline else (0, False)
         if source is None or source.type not in ("text", "content"):
             return 0, False  # pages count as images, too
-        return _content_bound(source.content)
+        return _content_bound(source.content, ttls)
     if block.type == "container_upload":
         raise parameters.unsupported("messages", FILES)
-    added, seen = _content_bound(block.content)
+    added, seen = _content_bound(block.content, ttls)
     known = ("text", "thinking", "redacted_thinking", "tool_use", "tool_result", "search_result")
     return added, seen and block.type in known
 
@@ -161,11 +165,12 @@ def _source(raw: msgspec.Raw) -> wire.Source | None:
     return source
 
 
-def _check_cache(mark: wire.Cache | None) -> None:
-    if mark is not None and mark.ttl not in CACHES:
-        raise parameters.unsupported(
-            "cache_control", "an hour in the cache has a price of its own, which is not metered. Leave ttl out."
-        )
+def _check_cache(mark: wire.Cache | None, ttls: set[str | None]) -> None:
+    if mark is None:
+        return
+    if mark.ttl not in CACHES:
+        raise parameters.unsupported("cache_control", "that long in the cache has no known price. Leave ttl out.")
+    ttls.add(mark.ttl)
 
 
 def _read(members: Members, name: str, decode: Callable[[bytes], T]) -> T | None:

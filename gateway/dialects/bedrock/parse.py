@@ -6,7 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from gateway.dialects import parameters
-from gateway.dialects.bedrock import wire
+from gateway.dialects.bedrock import usage, wire
 from gateway.dialects.members import Members
 from gateway.dialects.openai_prompt import IMAGE_TOKENS
 from gateway.errors import RequestError
@@ -37,7 +37,8 @@ def parse(members: Members, target: str, streamed: bool) -> ParsedRequest:
         raise RequestError("The path must name a model: POST /model/{modelId}/converse.", param="modelId")
     parameters.required(members, "messages", "It is the conversation: a list of messages.")
     _refuse_unpriced(members)
-    bound, visible = _prompt_bound(members)
+    ttls: set[str | None] = set()
+    bound, visible = _prompt_bound(members, ttls)
     return ParsedRequest(
         members=members,
         model=target,
@@ -47,6 +48,7 @@ def parse(members: Members, target: str, streamed: bool) -> ParsedRequest:
         usage_wanted=True,
         prompt_bound=bound,
         window_bound=not visible,
+        priced_unit=usage.HOUR if "1h" in ttls else "",
     )
 
 
@@ -59,8 +61,8 @@ def _cap(members: Members) -> int | None:
     return cap
 
 
-def _prompt_bound(members: Members) -> tuple[int, bool]:
-    """Return (tokens, visible): a bound of the prompt, and whether all input could be seen.
+def _prompt_bound(members: Members, ttls: set[str | None]) -> tuple[int, bool]:
+    """Return (tokens, visible): a bound of the prompt, and whether all input could be seen; add to `ttls` what marks say.
 
     A token is at least a byte, so the body bounds its texts; an inline image has a flat bound instead of its size.
     """
@@ -71,21 +73,21 @@ def _prompt_bound(members: Members) -> tuple[int, bool]:
             raise parameters.unsupported(
                 "toolConfig", "tools that Amazon runs itself are billed apart, which is not metered. Send toolSpec."
             )
-        _check_cache(tool.cachePoint)
-    _content_bound(_read(members, "system", wire.blocks.decode), "system")
+        _check_cache(tool.cachePoint, ttls)
+    _content_bound(_read(members, "system", wire.blocks.decode), "system", ttls)
     tokens, visible = len(members.body), True
     tokens += INSTRUCTIONS_TOKENS if tools or "outputConfig" in members else 0
     for message in _read(members, "messages", wire.messages.decode) or []:
-        added, seen = _content_bound(message.content, "messages")
+        added, seen = _content_bound(message.content, "messages", ttls)
         tokens, visible = tokens + added, visible and seen
     return tokens, visible
 
 
-def _content_bound(blocks: list[wire.Block] | None, param: str) -> tuple[int, bool]:
+def _content_bound(blocks: list[wire.Block] | None, param: str, ttls: set[str | None]) -> tuple[int, bool]:
     """Return what is to be added for content beyond its bytes, and whether all of it can be seen."""
     tokens, visible = 0, True
     for block in blocks or ():
-        _check_cache(block.cachePoint)
+        _check_cache(block.cachePoint, ttls)
         if block.video or block.audio:
             raise parameters.unsupported(param, "film and sound have prices of their own, which are not metered.")
         for media in (block.image, block.document):
@@ -97,16 +99,17 @@ def _content_bound(blocks: list[wire.Block] | None, param: str) -> tuple[int, bo
         if block.document is not None:
             visible = visible and block.document.source is not None and not block.document.source.bytes
         if block.toolResult is not None:
-            added, seen = _content_bound(block.toolResult.content, param)
+            added, seen = _content_bound(block.toolResult.content, param, ttls)
             tokens, visible = tokens + added, visible and seen
     return tokens, visible
 
 
-def _check_cache(mark: wire.Mark | None) -> None:
-    if mark is not None and mark.ttl not in (None, "5m"):
-        raise parameters.unsupported(
-            "cachePoint", "an hour in the cache has a price of its own, which is not metered. Leave ttl out."
-        )
+def _check_cache(mark: wire.Mark | None, ttls: set[str | None]) -> None:
+    if mark is None:
+        return
+    if mark.ttl not in (None, "5m", "1h"):
+        raise parameters.unsupported("cachePoint", "that long in the cache has no known price. Leave ttl out.")
+    ttls.add(mark.ttl)
 
 
 def _refuse_unpriced(members: Members) -> None:

@@ -97,18 +97,32 @@ HOUR = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
         ({"tools": [{"type": "code_execution_20250825", "name": "code_execution"}]}, "tools"),
         ({"tools": [{"type": "mcp_toolset", "mcp_server_name": "x"}]}, "tools"),
         ({"context_management": {"edits": [{"type": "compact_20260112"}]}}, "context_management"),
-        (HOUR, "cache_control"),
-        ({"system": [{"type": "text", "text": "x", **HOUR}]}, "cache_control"),
-        ({"tools": [TOOL | HOUR]}, "cache_control"),
-        ({"messages": blocks({"type": "text", "text": "x", **HOUR})}, "cache_control"),
-        ({"messages": blocks({"type": "tool_result", "tool_use_id": "t", "content": [{"type": "text", "text": "x", **HOUR}]})},
-         "cache_control"),
+        ({"cache_control": {"type": "ephemeral", "ttl": "12h"}}, "cache_control"),
     ],
 )  # fmt: skip
 def test_what_is_not_metered_is_refused(changes: dict[str, Any], param: str) -> None:
     with pytest.raises(RequestError) as refused:
         parsed(parse, BODY | changes)
     assert refused.value.param == param
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        HOUR,
+        {"system": [{"type": "text", "text": "x", **HOUR}]},
+        {"tools": [TOOL | HOUR]},
+        {"messages": blocks({"type": "text", "text": "x", **HOUR})},
+        {
+            "messages": blocks(
+                {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "text", "text": "x", **HOUR}]}
+            )
+        },
+    ],
+)
+def test_an_hour_in_the_cache_asks_for_a_price_that_names_it(changes: dict[str, Any]) -> None:
+    assert parsed(parse, BODY | changes).priced_unit == "cache_write_1h_tokens"
+    assert parsed(parse, BODY | json.loads(json.dumps(changes).replace("1h", "5m"))).priced_unit == ""
 
 
 @pytest.mark.parametrize(
