@@ -124,6 +124,19 @@ def test_images_and_moderation_on_the_demo_engine_are_in_the_ledger(demo: OpenAI
     assert demo.moderations.create(input="good day").results[0].flagged is False
 
 
+@pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")  # OpenAI ends its models for sound, not others
+def test_sound_on_the_demo_engine_is_in_the_ledger(demo: OpenAI, wired: Wired) -> None:
+    said = demo.audio.speech.with_raw_response.create(model="demo-speech", voice="alloy", input="Hello.")
+    event = event_of(wired, said.headers["x-request-id"])
+    assert (event["cost_nano_usd"], event["units"]["characters"], event["estimated"]) == (90_000, 6, False)
+    heard = demo.audio.transcriptions.with_raw_response.create(
+        model="demo-transcription", file=("hello.wav", said.content), response_format="verbose_json"
+    )
+    assert "nobody listened" in heard.parse().text
+    event = event_of(wired, heard.headers["x-request-id"])
+    assert (event["cost_nano_usd"], event["units"], event["estimated"]) == (300_000, {"seconds": 3}, False)
+
+
 def test_tools_and_structured_output_on_the_demo_engine(demo: OpenAI) -> None:
     answer = demo.chat.completions.create(
         model="demo-chat", messages=said("Use the tool"), tools=TOOLS, tool_choice="required"
