@@ -26,12 +26,22 @@ from portal.config.document import BadConfig
 from portal.config.plan import differences
 from portal.config.read import read
 from portal.config.state import state
-from portal.config.wanted import Wanted, WantedModel, WantedPerson, WantedPrice, WantedProvider, WantedQuota, WantedTeam
+from portal.config.wanted import (
+    Wanted,
+    WantedApplication,
+    WantedModel,
+    WantedPerson,
+    WantedPrice,
+    WantedProvider,
+    WantedQuota,
+    WantedTeam,
+)
+from portal.people.actions.applications import create_application, set_data_floor
 from portal.people.actions.people import invite_person, set_roles
 from portal.people.actions.rules import PeopleRefused
 from portal.people.actions.teams import change_team, create_team, remove_member, set_member
 from portal.people.audit import Actor
-from portal.people.models import GlobalRole, Membership, Revision, Team, User
+from portal.people.models import Application, GlobalRole, Membership, Revision, Team, User
 
 CONFIG = GlobalRole.Source.CONFIG
 
@@ -211,8 +221,19 @@ class _Applying:
             self._members(row, fields["members"], Membership.Role.MEMBER, keep=fields.get("leads", []))
         if "models" in fields:
             set_team_models(actor=self.actor, team=row, models=Model.objects.filter(slug__in=fields["models"]))
+        for name, application in fields.get("applications", {}).items():
+            self._application(row, name, application)
         if "quotas" in fields:
             self._quotas("team", row.pk, fields["quotas"], f"teams.{slug}")
+
+    def _application(self, team: Team, slug: str, fields: WantedApplication) -> None:
+        """Make it where it is not there. One that is not mentioned stays: its keys and spend are its own."""
+        row = Application.objects.filter(team=team, slug=slug).first()
+        if row is None:
+            name = fields.get("name", slug)
+            row = create_application(actor=self.actor, team=team, slug=slug, name=name, owner=None)
+        if "data_class" in fields:
+            set_data_floor(actor=self.actor, application=row, data_class=fields["data_class"])
 
     def _members(self, team: Team, emails: list[str], role: str, *, keep: list[str]) -> None:
         """Add who is listed; take out who was listed before and is not any more (who came otherwise stays)."""

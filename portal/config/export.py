@@ -98,6 +98,8 @@ def _team(entry: Tree) -> Tree:
         shown["cost_centre"] = entry["cost_centre"]
     for name, role in (("leads", "lead"), ("members", "member")):
         shown[name] = FlowList(email for email, held in entry["members"].items() if held == role)
+    if entry["applications"]:
+        shown["applications"] = {slug: Flow(one) for slug, one in entry["applications"].items()}
     return shown | {"models": FlowList(entry["models"]), "quotas": _quotas(entry["quotas"])}
 
 

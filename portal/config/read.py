@@ -223,6 +223,10 @@ PERSON: Readers = {
     "roles": _each(_choice(GlobalRole.Role.values)),
     "quotas": lambda node: read_quotas(node, "user"),
 }
+APPLICATION: Readers = {
+    "name": _text(empty=False),
+    "data_class": _choice(("", *DATA_CLASSES)),
+}
 TEAM: Readers = {
     "name": _text(empty=False),
     "cost_centre": _text(64),
@@ -230,5 +234,6 @@ TEAM: Readers = {
     "leads": _each(_email),
     "members": _each(_email),
     "models": _each(_text(128, empty=False)),
+    "applications": lambda node: _named(node, _team_slug, APPLICATION),
     "quotas": lambda node: read_quotas(node, "team"),
 }

@@ -13,7 +13,7 @@ from portal.config import routing
 from portal.config.prices import rates_of
 from portal.config.quotas import model_slugs, quota_tree
 from portal.config.wanted import Wanted
-from portal.people.models import GlobalRole, Membership, Team, User
+from portal.people.models import Application, GlobalRole, Membership, Team, User
 
 Tree = dict[str, Any]
 
@@ -158,6 +158,9 @@ def _teams(slugs: Collection[str] | None) -> Tree:
     names = TeamModel.objects.filter(team__in=rows.values("pk")).order_by("model__slug")
     for team_id, slug in names.values_list("team_id", "model__slug"):
         models[team_id][slug] = True
+    applications: dict[str, Tree] = {pk: {} for pk in ids}
+    for one in Application.objects.filter(team__in=rows.values("pk")).order_by("slug"):
+        applications[one.team_id][one.slug] = {"name": one.name, "data_class": one.data_class}
     return {
         row.slug: {
             "name": row.name,
@@ -165,6 +168,7 @@ def _teams(slugs: Collection[str] | None) -> Tree:
             "status": row.status,
             "members": members[row.pk],
             "models": models[row.pk],
+            "applications": applications[row.pk],
             "quotas": quotas[row.pk],
         }
         for row in found

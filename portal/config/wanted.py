@@ -96,6 +96,13 @@ class WantedPerson(TypedDict, total=False):
     quotas: list[WantedQuota]
 
 
+class WantedApplication(TypedDict, total=False):
+    """`name` counts while it is new; `data_class` is "" where each model's tier says."""
+
+    name: str
+    data_class: str
+
+
 class WantedTeam(TypedDict, total=False):
     name: str
     cost_centre: str
@@ -103,6 +110,7 @@ class WantedTeam(TypedDict, total=False):
     leads: list[str]
     members: list[str]
     models: list[str]
+    applications: dict[str, WantedApplication]
     quotas: list[WantedQuota]
 
 

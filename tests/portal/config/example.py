@@ -26,6 +26,7 @@ teams:
     leads: [lead@example.com]
     members: [member@example.com]
     models: [chat-small]
+    applications: {ranker: {name: Ranker, data_class: confidential}}
     quotas: [{metric: usd, window: month, limit: "50"}, {metric: requests, window: minute, limit: 600}]
 """
 
