@@ -49,6 +49,7 @@ LEASE_WAITS = _counter("lease_waits", "Calls that had to wait for a larger slice
 
 PROCESSES = _summed("processes", "Gateway processes that are alive.")
 IN_FLIGHT = _summed("in_flight", "Calls under way.")
+SESSIONS = _summed("sessions", "Realtime sessions that are open.")
 KEYS = _summed("keys_cached", "Keys that processes hold in memory.")
 LEASED = _summed("lease_amount", "What processes hold of limits: US dollars, requests, tokens.", "metric", "state")
 WAITING = _summed("lease_waiting", "Callers that wait for a larger slice of a limit.", "store")

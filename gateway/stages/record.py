@@ -82,7 +82,7 @@ def line_of(call: Call, runtime: Runtime) -> CallLine:
         cost_nano_usd=call.cost_nano_usd,
         estimated=attempt.estimated if attempt else False,
         latency_ms=round((now - call.started) * 1000),
-        ttft_ms=_ttft_ms(call.started, attempt),
+        ttft_ms=0 if call.used else _ttft_ms(call.started, attempt),  # a session has many
         overhead_us=_overhead_us(call, now),
         policy_version=grant.snapshot.version if grant else 0,
     )
