@@ -29,8 +29,12 @@ from gateway.dialects.bedrock.provider import ConverseProvider
 from gateway.dialects.bedrock.writer import failed as converse_failed
 from gateway.dialects.chat.formats import ChatClient, ChatProvider
 from gateway.dialects.cohere import embeddings as cohere_embeddings
+from gateway.dialects.cohere import parse as cohere
+from gateway.dialects.cohere.client import CohereClient, CohereEmbeddingClient
+from gateway.dialects.cohere.lane import CohereLane
 from gateway.dialects.cohere.provider import CohereProvider
 from gateway.dialects.cohere.rerank import CohereRerankLane
+from gateway.dialects.cohere.writer import failed as cohere_failed
 from gateway.dialects.embedding import EmbeddingClient, EmbeddingProvider, TranslatedEmbeddings
 from gateway.dialects.gemini import embeddings as gemini_embeddings
 from gateway.dialects.gemini import lane as gemini_lane
@@ -109,8 +113,10 @@ SERVICES: dict[Kind, Service] = {
     ("openai", "embeddings"): Service(
         lambda members, _: embeddings.parse(members), embeddings.prompt, has_output=False
     ),
-    ("openai", "images"): Service(lambda members, _: images.parse_make(members), images.prompt),
-    ("openai", "image_edits"): Service(lambda members, _: images.parse_edit(members), images.prompt, reads=images.read),
+    ("openai", "images"): Service(lambda members, _: images.parse_make(members), images.prompt, has_output=False),
+    ("openai", "image_edits"): Service(
+        lambda members, _: images.parse_edit(members), images.prompt, reads=images.read, has_output=False
+    ),
     ("openai", "moderations"): Service(
         lambda members, _: moderations.parse(members), moderations.prompt, has_output=False
     ),
@@ -169,6 +175,10 @@ SERVICES: dict[Kind, Service] = {
         failed=converse_failed,
         meant=invoke.meant,
     ),
+    ("cohere", "cohere_chat"): Service(lambda members, _: cohere.parse(members), cohere.prompt, failed=cohere_failed),
+    ("cohere", "cohere_embed"): Service(
+        lambda members, _: cohere.parse_embed(members), cohere.prompt_embed, has_output=False
+    ),
     ("bedrock", "invoke_embed"): Service(bedrock_embeddings.parse, bedrock_embeddings.prompt, has_output=False),
 }
 
@@ -183,12 +193,14 @@ CLIENTS: dict[Kind, ClientFormat] = {
     ("bedrock", "converse_stream"): ConverseClient(),
     ("bedrock", "invoke"): InvokeClient(),
     ("bedrock", "invoke_stream"): InvokeClient(),
+    ("cohere", "cohere_chat"): CohereClient(),
 }
 
 EMBEDDING_CLIENTS: dict[Kind, EmbeddingClient] = {
     ("openai", "embeddings"): OpenAIEmbeddingClient(),
     ("gemini", "embed"): gemini_embeddings.GeminiEmbeddingClient(batch=False),
     ("gemini", "batch_embed"): gemini_embeddings.GeminiEmbeddingClient(batch=True),
+    ("cohere", "cohere_embed"): CohereEmbeddingClient(),
 }
 
 _GEMINI_LANES: dict[Kind, Lane] = {
@@ -262,7 +274,13 @@ PROVIDERS: dict[str, ProviderDialect] = {
         auth="aws",
     ),
     "cohere": ProviderDialect(
-        {("openai", "rerank"): CohereRerankLane()}, CohereProvider(), cohere_embeddings.CohereEmbeddingProvider()
+        {
+            ("cohere", "cohere_chat"): CohereLane("/chat"),
+            ("cohere", "cohere_embed"): CohereLane("/embed"),
+            ("openai", "rerank"): CohereRerankLane(),
+        },
+        CohereProvider(),
+        cohere_embeddings.CohereEmbeddingProvider(),
     ),
 }
 

@@ -88,13 +88,13 @@ def _parsed(members: Members, fields: Fields, known: frozenset[str], held: int) 
         model=model,
         streamed=streamed,
         choices=count,
-        output_cap=1,  # tokens of images are bounded by their size alone: neither a model's cap nor its window cuts them
+        output_cap=0,
         usage_wanted=True,
         prompt_bound=len(words.encode("utf-8", "surrogatepass"))
         + bounds.PROMPT_TOKENS
         + held * bounds.PROMPT_TOKENS_A_PICTURE
         + seen,
         window_bound=False,
-        extra_output_bound=each,
+        extra_output_bound=count * each,  # by their sizes alone: neither a model's cap nor its window cuts them
         unit_bounds=units | ({"input_image_tokens": seen} if seen else {}),
     )

@@ -56,7 +56,7 @@ def test_nothing_costs_more_than_is_reserved(
     pictures = {"images": [{"image_url": "https://example.com/a.png"}] * 2} if edits else {}
     reads = parse.parse_edit if edits else parse.parse_make
     request = parsed(reads, BODY | {"n": count, "size": asked[0], "quality": asked[1]} | pictures)
-    bound = most(price, request.prompt_bound, count * (1 + request.extra_output_bound), request.unit_bounds)
+    bound = most(price, request.prompt_bound, request.extra_output_bound, request.unit_bounds)
     seen = 2 * 1_536 if edits else 0
     told = {"input_tokens": 11 + seen, "input_tokens_details": {"image_tokens": seen}}
     assert cost(usage_of(told | {"output_tokens": count * TABLE[asked]}, count), price) <= bound
