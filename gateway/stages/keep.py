@@ -189,9 +189,12 @@ def in_our_words(error: GatewayError, renamed: Mapping[str, str]) -> None:
 def not_found(kind: str, id_: str, param: str | None = None) -> GatewayError:
     """Return the error for an id that nothing of the caller's is kept under, whether it is made up or another's."""
     shown = "".join(one for one in id_[:80] if one.isprintable())
+    hint = ""
+    if kind == "item":
+        hint = ' Where an answer says "store": false nothing of it is kept: send its items whole, and "store": false as well.'
     return NotKeptError(
         f'There is no {kind} "{shown}" that this key may use. Keys of one application share what they keep; else each '
-        "person has their own in each team.",
+        f"person has their own in each team.{hint}",
         code="previous_response_not_found" if param == "previous_response_id" else None,
         param=param,
     )
