@@ -10,6 +10,7 @@ from gateway.dialects.images.usage import said, usage_of
 from gateway.dialects.sse import data_of, last_end
 from gateway.types import Usage
 
+MAX_NAMES = 1 << 10  # bytes of an event before its data
 MAX_EVENT = 32 << 20  # bytes, as of an answer in one piece; a larger one is passed on in pieces, unread
 
 
@@ -105,7 +106,7 @@ class ImageStream:
         return []
 
     def _read(self, event: bytes) -> None:
-        answer = said(data_of(event))
+        answer = said(_data_of(event))
         if answer is None:
             return
         if answer.error or answer.type == "error":
@@ -122,3 +123,11 @@ def _cut(block: bytes) -> Iterator[bytes]:
     while (end := block.find(b"\n\n", start)) >= 0:
         yield block[start : end + 2]
         start = end + 2
+
+
+def _data_of(event: bytes) -> bytes:
+    """Return the data of an event. Where all of it stands on one line, as always here, no byte of a picture is searched."""
+    start = 0 if event.startswith(b"data:") else event.find(b"\ndata:", 0, MAX_NAMES) + 1
+    if not event.startswith(b"data:", start) or event.find(b"\n", start) != len(event) - 2:
+        return data_of(event)
+    return event[start + 5 : -2]
