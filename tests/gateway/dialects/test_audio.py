@@ -64,13 +64,27 @@ def test_a_recording_is_measured_by_its_bytes_and_not_by_what_its_head_claims() 
     assert (played_s(plain), seconds_of(recording(2.1))) == (3.0, 3)
     short, endless = ((plain[:40] + claim.to_bytes(4, "little") + plain[44:]) for claim in (320, 0xFFFFFFFF))
     assert (seconds_of(short), seconds_of(endless)) == (4, 4)
-    unknown = b"\x1aE\xdf\xa3 webm of a browser" * 500
+    unknown = b"a tape of nobody's" * 500
     assert seconds_of(unknown) == longest_s(len(unknown)) == len(unknown) * 8 // 6_000 + 1
     assert played_s(b"ID3\x03\0\0\0\0\0\0" + b"\0" * 5_000_000) is None  # searched no longer than it is worth
 
 
+def test_what_a_browser_records_is_measured_by_its_last_cluster() -> None:
+    head = b"\x1aE\xdf\xa3" + bytes(40) + b"\x2a\xd7\xb1\x83\x0f\x42\x40"
+
+    def cluster(ms: int) -> bytes:
+        return b"\x1fC\xb6u\x01\xff\xff\xff\xff\xff\xff\xff\xe7\x83" + ms.to_bytes(3, "big") + bytes(60_000)
+
+    film = head + cluster(0) + cluster(30_000) + cluster(61_500)
+    assert seconds_of(film) == 95  # a cluster holds no more than 32.8 seconds
+    assert seconds_of(head + cluster(0)[:20_000]) == longest_s(20_051) == 27
+    assert seconds_of(film.replace(b"\xe7\x83", b"\xe7\x99")) == 33
+    assert seconds_of(film.replace(b"\xe7", b"\xe8")) == longest_s(len(film))
+
+
 @given(
-    st.binary(max_size=2_000), st.sampled_from([b"RIFF\0\0\0\0WAVE", b"fLaC", b"OggS", b"\0\0\0\x18ftypM4A ", b"ID3"])
+    st.binary(max_size=2_000),
+    st.sampled_from([b"\x1aE\xdf\xa3\x1fC\xb6u", b"RIFF\0\0\0\0WAVE", b"fLaC", b"OggS", b"\0\0\0\x18ftypM4A ", b"ID3"]),
 )
 def test_whatever_a_file_holds_it_has_a_length(data: bytes, head: bytes) -> None:
     assert seconds_of(head + data) >= 1
@@ -211,6 +225,8 @@ def test_subtitles_tell_at_least_how_long_it_played() -> None:
     found = lane.whole(request, b"1\n00:00:00,000 --> 00:01:07,500\nHi\n")
     assert found is not None and found.usage is not None
     assert (found.content_type, (found.usage.units or {})["seconds"]) == (b"text/plain; charset=utf-8", 67)
+    long = lane.whole(form({"response_format": "text"}), b"x" * 6_000)
+    assert long is not None and long.usage is not None and (long.usage.units or {})["seconds"] == 100
     plain = lane.whole(form({"response_format": "text"}), b'{"is": "what was said"}')
     assert plain is not None and plain.error is None
     refused = lane.whole(request, b'{"error": {"message": "no"}}')
