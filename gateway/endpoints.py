@@ -135,7 +135,7 @@ _OF_GOOGLE = (b"x-goog-api-key", b"x-goog-api-client")  # headers of Google's cl
 KNOWN = (
     "/v1/responses/compact",
     "/v1/responses/input_tokens",
-    "/v1/audio/voices",
+    "/v1/audio/voice",
     "/v1/uploads",
     "/v1/fine_tuning/jobs",
     "/v1/assistants",
