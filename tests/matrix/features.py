@@ -91,6 +91,11 @@ PARALLEL = Ask(
     ],
     tools=[WEATHER, FORECAST],
 )
+BLANK = replace(
+    PARALLEL, turns=[PARALLEL.turns[0], ("assistant", [Text("\n\n"), CALLED, CALLED_TOO]), PARALLEL.turns[2]]
+)
+ODD = Call("functions.get_weather:0", "get_weather", {"city": "Zürich"})  # as Moonshot names calls
+ODD_ID = replace(ROUND, turns=[ROUND.turns[0], ("assistant", [ODD]), ("user", [Result(ODD.id, ODD.name, "Föhn")])])
 FAILED = replace(ROUND, turns=[*ROUND.turns[:2], ("user", [Result("call_1", "get_weather", "kein Netz", failed=True)])])
 SHOWN = replace(ROUND, turns=[*ROUND.turns[:2], ("user", [Result("call_1", "get_weather", "Siehe Bild.", image=PNG)])])
 MARKED = Ask([("user", [Text("Ein langer Text.", cached=True), Text(QUESTION)])])
@@ -110,6 +115,20 @@ def _shown(ask: Ask) -> Any:
     role, parts = ask.turns[-1]
     shown = [part.data for part in parts if isinstance(part, Image)]
     return role, [part.id for part in parts if isinstance(part, Result)], shown or [ask.parts(Result)[0].image]
+
+
+def _blanks(ask: Ask) -> Any:
+    calls, results = ask.parts(Call), ask.parts(Result)
+    assert [call.id for call in calls] == [result.id for result in results]
+    return any(not part.text.strip() for part in ask.parts(Text))
+
+
+def _matched(ask: Ask) -> Any:
+    return [(call.id == result.id, call.name) for call, result in zip(ask.parts(Call), ask.parts(Result), strict=True)]
+
+
+def _forced(ask: Ask) -> Any:
+    return ask.choice, ask.thinks
 
 
 def _marked(ask: Ask) -> Any:
@@ -138,6 +157,9 @@ FEATURES: tuple[Feature, ...] = (
     Feature("Tools", "call and result sent back, ids kept", ROUND, turns),
     Feature("Tools", "parallel calls and results sent back", PARALLEL, turns),
     Feature("Tools", "the answer itself sent back with results", _tools(), lambda ask: ask.tools, "tools", way="loop"),
+    Feature("Tools", "results sent back without the tools", replace(ROUND, tools=[]), turns),
+    Feature("Tools", "ids of other characters", ODD_ID, _matched),
+    Feature("Tools", "a text of blanks beside calls", BLANK, _blanks, blank=False),
     Feature("Tools", "a result that is an error", FAILED, turns),
     Feature("Tools", "an image in a result", SHOWN, _shown),
     Feature("Tools", "choice: auto", _tools(choice="auto"), _choice, "tool", blank=("", ["get_weather", "get_forecast"])),
@@ -154,6 +176,10 @@ FEATURES: tuple[Feature, ...] = (
         "Thought", "signed, and sent back with results", _tools(effort="high", cap=40_000), _thinks, "thought_tool", way="loop",
         blank=False,
     ),
+    Feature(
+        "Thought", "asked for where a tool must be called", _tools(choice="required", effort="high", cap=40_000), _forced,
+        "tool", blank=("required", False),
+    ),
     Feature("Cache", "mark in a message", MARKED, _marked, blank=False),
     Feature("Cache", "mark on system", _ask(system="Kurz.", system_cached=True), lambda ask: ask.system_cached, blank=False),
     Feature(
@@ -161,6 +187,7 @@ FEATURES: tuple[Feature, ...] = (
     ),
     Feature("Sampling", "cap of the output, reached", _ask(cap=4321), lambda ask: ask.cap, "length"),
     Feature("Sampling", "temperature", _ask(temperature=0.5), lambda ask: ask.temperature),
+    Feature("Sampling", "temperature above 1", _ask(temperature=1.5), lambda ask: ask.temperature),
     Feature("Sampling", "top_p", _ask(top_p=0.5), lambda ask: ask.top_p),
     Feature("Sampling", "top_k", _ask(top_k=7), lambda ask: ask.top_k),
     Feature("Sampling", "stop sequences, reached", _ask(stop=["ENDE", "終"]), lambda ask: ask.stop, "stop_sequence"),

@@ -82,7 +82,7 @@ def _media(kind: str, block: dict[str, Any], param: str) -> Part:
 
 
 def write_blocks(parts: list[Part]) -> list[dict[str, Any]]:
-    """Write parts as blocks. Thought that others made is left out, and so is a text of nothing, which is refused there."""
+    """Write parts as blocks. Thought that others made is left out, and so is a text of blanks alone, which is refused there."""
     written = [_write(part) for part in parts]
     return [block for block in written if block is not None]
 
@@ -94,7 +94,7 @@ def marked(block: dict[str, Any], cache: int) -> dict[str, Any]:
 
 def _write(part: Part) -> dict[str, Any] | None:
     if isinstance(part, Text):
-        return marked({"type": "text", "text": part.text}, part.cache) if part.text else None
+        return marked({"type": "text", "text": part.text}, part.cache) if part.text.strip() else None
     if isinstance(part, Thinking):
         return _thinking(part)
     if isinstance(part, ToolCall):

@@ -33,15 +33,24 @@ def written_thinking(asked: Request, most: int) -> tuple[dict[str, Any], dict[st
     if effort == "":
         return {}, {}
     if adaptive(asked.model):
+        if forced(asked):
+            return {}, {"effort": EFFORTS[effort]}
         shown = {"display": "summarized"} if asked.thoughts_wanted else {}
         return {"thinking": {"type": "adaptive"} | shown}, {"effort": EFFORTS[effort]}
-    if _unsigned(asked):
+    if forced(asked) or _unsigned(asked):
         return {}, {}
     wanted = asked.thinking_tokens or BUDGETS[effort]
     budget = min(wanted, most * 3 // 4)  # what is left is for the answer itself
     if budget < LEAST_BUDGET:
         raise cannot("reasoning_effort", WHO, "thought is part of the output there. Allow an output of 2,048 tokens.")
     return {"thinking": {"type": "enabled", "budget_tokens": max(budget, LEAST_BUDGET)}}, {}
+
+
+def forced(asked: Request) -> bool:
+    """Say whether a tool must be called: a model of Anthropic's does so without thought, and refuses to be asked for both
+    ("Extended thinking", "Feature compatibility").
+    """
+    return bool(asked.tools) and asked.tool_choice in {"required", "named"}
 
 
 def _unsigned(asked: Request) -> bool:

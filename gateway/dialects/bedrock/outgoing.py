@@ -26,6 +26,7 @@ from gateway.dialects.canonical import (
 )
 
 WHO = "Amazon Bedrock"
+_NOT_IN_IDS = re.compile(r"[^a-zA-Z0-9_.:-]")
 _UNNAMEABLE = re.compile(r"[^A-Za-z0-9\s\-()\[\]]+")
 
 
@@ -34,8 +35,8 @@ def write_request(asked: Request, upstream_model: str, cap: int) -> bytes:
     _refuse(asked)
     most = asked.max_output_tokens or cap or None
     thoughtful = is_claude(upstream_model)
-    body: dict[str, Any] = {"messages": [_message(message, thoughtful) for message in asked.messages]}
-    if system := _marked([({"text": part.text}, part.cache) for part in asked.system if part.text]):
+    body: dict[str, Any] = {"messages": _messages(asked.messages, thoughtful)}
+    if system := _marked([({"text": part.text}, part.cache) for part in asked.system if part.text.strip()]):
         body["system"] = system
     inference = {
         "maxTokens": most,
@@ -67,15 +68,32 @@ def _refuse(asked: Request) -> None:
             raise cannot(name, WHO, "Converse has no such parameter. Leave it out.")
     if asked.logprobs or asked.top_logprobs:
         raise cannot("logprobs", WHO, "Converse does not return them. Leave them out.")
+    if asked.temperature is not None and asked.temperature > 1:
+        raise cannot("temperature", WHO, "it ends at 1 there. Send one from 0 to 1.")
+    if not asked.tools and _used_tools(asked):
+        raise cannot("tools", WHO, "it takes calls of tools and their results only beside the tools. Send them, too.")
     if asked.parallel_tools is False and asked.tools:
         raise cannot("parallel_tool_calls", WHO, "Converse cannot forbid several calls at once. Leave it out.")
 
 
-def _message(message: Message, thoughtful: bool) -> dict[str, Any]:
-    """`thoughtful`: the model takes back the thought that it signed."""
-    parts = [part for part in message.parts if thoughtful or not isinstance(part, Thinking)]
-    blocks = _marked([(block, getattr(part, "cache", 0)) for part in parts for block in _blocks(part)])
-    return {"role": message.role, "content": blocks}
+def _used_tools(asked: Request) -> bool:
+    return any(isinstance(part, ToolCall | ToolResult) for message in asked.messages for part in message.parts)
+
+
+def _messages(messages: list[Message], thoughtful: bool) -> list[dict[str, Any]]:
+    """Write the turns, but for those of nothing: a turn must say something, and the roles must alternate.
+
+    `thoughtful`: the model takes back the thought that it signed.
+    """
+    written: list[dict[str, Any]] = []
+    for message in messages:
+        parts = [part for part in message.parts if thoughtful or not isinstance(part, Thinking)]
+        blocks = _marked([(block, getattr(part, "cache", 0)) for part in parts for block in _blocks(part)])
+        if written and written[-1]["role"] == message.role:
+            written[-1]["content"] += blocks
+        elif blocks:
+            written.append({"role": message.role, "content": blocks})
+    return written
 
 
 def _marked(blocks: list[tuple[dict[str, Any], int]]) -> list[dict[str, Any]]:
@@ -89,17 +107,17 @@ def _marked(blocks: list[tuple[dict[str, Any], int]]) -> list[dict[str, Any]]:
 
 
 def _blocks(part: Part) -> list[dict[str, Any]]:
-    """Return the block of a part; none for what says nothing here."""
+    """Return the block of a part; none for what says nothing here. A text of blanks alone is refused there."""
     if isinstance(part, Text):
-        return [{"text": part.text}] if part.text else []
+        return [{"text": part.text}] if part.text.strip() else []
     if isinstance(part, Media):
         return [_media(part)]
     if isinstance(part, ToolCall):
-        return [{"toolUse": {"toolUseId": part.id, "name": part.name, "input": _arguments(part)}}]
+        return [{"toolUse": {"toolUseId": _id(part.id), "name": part.name, "input": _arguments(part)}}]
     if isinstance(part, ToolResult):
         content = [block for inner in part.parts for block in _blocks(inner)] or [{"text": "(nothing)"}]
         status = {"status": "error"} if part.failed else {}
-        return [{"toolResult": {"toolUseId": part.id, "content": content, **status}}]
+        return [{"toolResult": {"toolUseId": _id(part.id), "content": content, **status}}]
     return _thought(part)
 
 
@@ -131,6 +149,11 @@ def _media(part: Media) -> dict[str, Any]:
     raise cannot("messages", WHO, "Converse takes no sound from other formats. Send text.")
 
 
+def _id(call_id: str) -> str:
+    """Return the id of a call as Converse takes it (service model, "ToolUseId")."""
+    return _NOT_IN_IDS.sub("_", call_id)
+
+
 def _arguments(call: ToolCall) -> Any:
     try:
         arguments = msgspec.json.decode(call.arguments or "{}")
@@ -145,7 +168,7 @@ def _tool_config(asked: Request) -> dict[str, Any]:
     if not asked.tools:
         return {}
     if asked.tool_choice == "none":
-        if any(isinstance(part, ToolCall | ToolResult) for message in asked.messages for part in message.parts):
+        if _used_tools(asked):
             raise cannot("tool_choice", WHO, 'it cannot forbid tools that were used before. Use "auto".')
         return {}
     config: dict[str, Any] = {"tools": _marked([(_tool(tool), tool.cache) for tool in asked.tools])}

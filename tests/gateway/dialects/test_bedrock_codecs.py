@@ -68,7 +68,7 @@ def test_what_is_written_is_what_boto_reads() -> None:
     assert again.choices[0].parts[1:] == answer.choices[0].parts[1:]
 
 
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20).filter(str.strip)
 NAME = st.from_regex(r"[a-zA-Z0-9_-]{1,20}", fullmatch=True)
 TITLE = st.from_regex(r"[a-zA-Z0-9-]{1,20}", fullmatch=True)  # what Converse takes as a document's name
 JSON = st.dictionaries(TEXT, st.integers(-9, 9) | TEXT, max_size=3)
@@ -189,7 +189,7 @@ def test_newer_models_take_efforts() -> None:
         (CLAUDE, {"messages": [Message("user", [Media("image", url="https://x.example/a.png")])]}, "messages"),
         (CLAUDE, {"messages": [Message("user", [Media("audio", "audio/wav", data="AAAA")])]}, "messages"),
         (CLAUDE, {"messages": [Message("user", [Media("image", "image/tiff", data="AAAA")])]}, "messages"),
-        (CLAUDE, {"messages": [Message("assistant", [ToolCall("a", "b", "[1]")])]}, "messages"),
+        (CLAUDE, {"messages": [Message("assistant", [ToolCall("a", "b", "[1]")])], "tools": [Tool("b")]}, "messages"),
     ],
 )
 def test_what_models_cannot_be_asked(model: str, changes: dict[str, Any], param: str) -> None:

@@ -51,14 +51,15 @@ class Provider:
         given = body.get("inferenceConfig", {})
         ask.cap, ask.stop = given.get("maxTokens"), given.get("stopSequences", [])
         ask.temperature, ask.top_p = given.get("temperature"), given.get("topP")
-        form = body.get("outputConfig", {}).get("textFormat")
+        output = body.get("outputConfig", {})
+        form = output.get("textFormat")
         if form is not None:
             ask.schema, ask.json = json.loads(form["structure"]["jsonSchema"]["schema"]), True
         fields = body.get("additionalModelRequestFields", {})
         ask.top_k = fields.get("top_k")
         thinking = fields.get("thinking", {})
         ask.budget = thinking.get("budget_tokens", 0)
-        ask.effort = fields.get("output_config", fields).get("effort", fields.get("reasoning_effort", ""))
+        ask.effort = output.get("effort", fields.get("reasoning_effort", ""))
         if thinking.get("type") == "disabled":
             ask.effort = "none"
         return ask
