@@ -14,7 +14,8 @@ from gateway.dialects.images.lane import ImageLane
 from gateway.dialects.images.stream import ImageStream, LongEvents
 from gateway.dialects.images.usage import usage_of
 from gateway.dialects.multipart import Form
-from gateway.errors import RequestError
+from gateway.endpoints import resolve
+from gateway.errors import RequestError, RouteError
 from gateway.snapshot import Price
 from gateway.stages.limit import most
 from gateway.stages.meter import cost
@@ -205,3 +206,9 @@ def test_an_error_is_held_back_with_all_that_follows() -> None:
     assert stream.feed(first + failed + last) == first
     assert stream.error == {"code": "moderation_blocked", "message": "No."}
     assert (stream.done, stream.usage, stream.feed(last)) == (False, None, b"")
+
+
+def test_variations_are_gone() -> None:
+    with pytest.raises(RouteError, match="/v1/images/edits") as caught:
+        resolve("POST", "/v1/images/variations", {})
+    assert caught.value.status == 404
