@@ -22,7 +22,7 @@ from gateway.stages.fit import surely_fits
 from gateway.stages.guard import guard_input
 from gateway.stages.keep import in_our_words, resolved
 from gateway.stages.record import finish, finish_now, line_of
-from gateway.stages.stand_in import granted
+from gateway.stages.stand_in import count_stand_in, granted
 from gateway.stages.step_down import reserved
 from gateway.stages.stored import answer_kept
 from gateway.stages.translate import service_of
@@ -58,6 +58,8 @@ async def handle(call: Call, runtime: Runtime) -> None:
         if METADATA in call.headers or (call.endpoint.dialect == "openai" and "metadata" in members):
             call.metadata = {**metadata_in(members), **metadata_of(call.headers)}
         grant = call.grant = granted(call.endpoint, call.principal, request, snapshot, now, bounds, call.headers)
+        if grant.stepped_down:
+            count_stand_in(grant, runtime.health)
         if not (surely_fits(call, grant) and reserved(call, grant, runtime)):
             grant = await admit(call, grant, runtime)
         guard_input(call)

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from catalog.actions.access import add_team_model, remove_team_model
 from catalog.actions.deployments import set_deployments
 from catalog.actions.models import change_model, create_model, retire_model
+from catalog.actions.routes import route_of
 from catalog.connection import connected_model_ids
 from catalog.forms.filters import order_of, priced
 from catalog.forms.models import DeploymentFormSet, ModelForm, TeamAccessForm, first_rows, wanted_rows
@@ -102,10 +103,13 @@ def admin_model_retire(request: HttpRequest, model_id: str) -> HttpResponse:
     model = get_object_or_404(Model, pk=model_id)
     if request.method == "POST":
         retire_model(actor=actor_of(request), model=model)
-        messages.success(request, f"{model} is retired. Calls to it are refused within a second.")
+        successor = route_of(model).redirect
+        then = f"go on to {successor.to}, if their key may use it," if successor else "are refused"
+        messages.success(request, f"{model} is retired. Calls to it {then} within a second.")
         return redirect("catalog-admin-model-list")
     impact = import_string(settings.MODEL_FACTS["impact"])(model)
-    return render(request, "catalog/admin_model_retire.html", {"model": model, "impact": impact})
+    context = {"model": model, "impact": impact, "redirect": route_of(model).redirect}
+    return render(request, "catalog/admin_model_retire.html", context)
 
 
 @requires("catalog.manage")

@@ -5,6 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from catalog.access import access_of, access_to_all
+from catalog.actions.routes import route_of
 from catalog.detail import facts_of, price_lines
 from catalog.forms.filters import ModelFilter, priced
 from catalog.models import Model
@@ -50,6 +51,7 @@ def model_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "prices": price_lines(model),
         "snippets": snippets_for(model, aliases=aliases),
         "aliases": aliases,
+        "redirect": route_of(model).redirect,
         "suggested_alias": suggested_alias(model, aliases),
         "deployments": model.deployments.select_related("provider").filter(enabled=True, provider__enabled=True),
         "may_manage": viewer.allows("catalog.manage"),

@@ -11,7 +11,7 @@ from gateway.control.compile import compile_for
 from gateway.dialects.members import Members
 from gateway.dialects.registry import PROVIDERS, lane_of
 from gateway.endpoints import CHAT, ENDPOINTS, Endpoint
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, StoppedError, UnavailableError
 from gateway.routing.bounds import Bounds
 from gateway.routing.choice import ordered_by
 from gateway.routing.health import Health
@@ -49,7 +49,7 @@ class Onward:
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """What would happen. `refused`: what the client would be told; then no deployment is tried."""
+    """What would happen. `refused`: what the client would be told; then no deployment is tried, but `fallbacks` may be."""
 
     refused: str
     rule: str
@@ -59,6 +59,11 @@ class DryRun:
     ways: tuple[Way, ...]
     fallbacks: tuple[Onward, ...]
     redirect: str = ""  # what a redirect does with such calls, in words
+
+    @property
+    def answers_instead(self) -> str:
+        """The model that answers though this one cannot; "" where none does."""
+        return next((one.slug for one in self.fallbacks if not one.why), "") if self.refused else ""
 
 
 class Said(TypedDict):
@@ -89,7 +94,12 @@ def dry_run(model: Model, **said: Unpack[Said]) -> DryRun:
         grant = _granted(policy, endpoint, principal, snapshot, facts, Bounds(said["data_class"]))
     except GatewayError as refused:
         out = _out(model, policy, endpoint, snapshot)
-        return DryRun(refused.message, "", said["data_class"], None, "", out, (), redirect)
+        onward: tuple[Onward, ...] = ()
+        if isinstance(refused, StoppedError | UnavailableError):
+            bounds = Bounds(said["data_class"]).within(policy)
+            every = _fallbacks(policy, endpoint, principal, snapshot, facts, bounds)
+            onward = tuple(one for one in every if "unavailable" in one.reasons)
+        return DryRun(refused.message, "", said["data_class"], None, "", out, onward, redirect)
     ruled = Facts(team.id, said["metadata"], grant.bounds.data_class, said["prompt_tokens"])
     rule = rule_for(policy.route.rules, ruled)
     within = [place for place in grant.places if rule is None or serves(rule, place)]

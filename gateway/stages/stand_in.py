@@ -13,6 +13,7 @@ from gateway.endpoints import Endpoint
 from gateway.errors import GatewayError, PolicyError, StoppedError, UnavailableError
 from gateway.routing.bounds import Bounds
 from gateway.routing.choice import share_of
+from gateway.routing.health import Health
 from gateway.routing.policy import Redirect
 from gateway.routing.said import session_of
 from gateway.snapshot import ModelPolicy, Snapshot
@@ -97,6 +98,13 @@ def model_for(
         except GatewayError:
             pass  # it stays, as long as it may
     return find_model(slug, principal, snapshot, now)
+
+
+def count_stand_in(grant: Grant, health: Health) -> None:
+    """Count a call that another model answers from the beginning, by the model asked for and why."""
+    asked = named(grant.request.model, grant.snapshot) or grant.model
+    key = asked.slug, "redirect" if grant.redirected else UNAVAILABLE
+    health.fallbacks[key] = health.fallbacks.get(key, 0) + 1
 
 
 def asked_model_id(grant: Grant) -> str:

@@ -100,3 +100,24 @@ def test_the_page_sets_shows_and_ends_it(old: Model) -> None:
     assert told == "25 % of the calls go to new, by session or key; the others stay here."
     client.post(url, {"end": "1"})
     assert route_of(old).redirect is None
+
+
+def test_whoever_retires_or_looks_at_the_model_is_told(old: Model) -> None:
+    set_redirect(actor=SYSTEM, model=old, redirect=WHOLE)
+    client = signed_in(person_as(Role.PLATFORM_ADMIN))
+    assert "Its calls move to another model" in page(client, reverse("catalog-model-detail", args=["old"]))
+    retire = reverse("catalog-admin-model-retire", args=[old.pk])
+    assert "go on to <code>new</code>" in client.get(retire).content.decode()
+    assert "go on to new" in client.post(retire, follow=True).content.decode()
+
+
+def test_a_dry_run_tells_who_stands_in_for_a_model_that_is_served_nowhere(old: Model) -> None:
+    team, new = TeamFactory(), Model.objects.get(slug="new")
+    for model in (old, new):
+        add_team_model(actor=SYSTEM, team=team, model=model)
+    old.deployments.update(enabled=False)
+    said = {"team": team, "prompt_tokens": 10, "data_class": "public", "metadata": {}}
+    set_route(actor=SYSTEM, model=old, body={"fallbacks": [{"model": "new", "on": ["error"]}]})
+    assert (dry_run(old, **said).answers_instead, dry_run(old, **said).fallbacks) == ("", ())
+    set_route(actor=SYSTEM, model=old, body={"fallbacks": [{"model": "new", "on": ["unavailable"]}]})
+    assert dry_run(old, **said).answers_instead == "new"

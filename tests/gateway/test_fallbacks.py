@@ -238,4 +238,5 @@ def test_a_redirect_shows_in_headers_and_in_the_journal(start_gateway: StartGate
     assert answer.headers["x-atrium-fallback"] == "true"
     assert answer.headers["x-atrium-fallback-reason"] == "main is being retired, so spare answers."
     assert [(one.model_id, one.asked_model_id) for one in gateway.journal.opened] == [("mod_spare", "mod_main")]
+    assert gateway.runtime.health.fallbacks == {("main", "redirect"): 1}
     check_books(gateway, pair)
