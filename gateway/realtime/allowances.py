@@ -124,15 +124,17 @@ class Allowances:
         if allowance is not None:
             self._books.close(allowance, Usage())
 
-    def done(self, id_: str, usage: Usage | None, error: GatewayError | None = None) -> Usage | None:
+    def done(
+        self, id_: str, usage: Usage | None, *, failed: bool = False, error: GatewayError | None = None
+    ) -> Usage | None:
         """Settle a response. Returns what is charged; None for one that never began.
 
-        Without usage, a response that failed costs nothing, and any other what is likely.
+        Without usage, one that the provider says has `failed` costs nothing, and any other what is likely.
         """
         allowance = self.running.pop(id_, None)
         if allowance is None:
             return None
-        estimated = usage is None and error is None
+        estimated = usage is None and not failed
         charged = usage or (allowance.estimated() if estimated else Usage())
         self._books.close(allowance, charged, estimated=estimated, error=error)
         return charged

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from gateway.endpoints import REALTIME, Endpoint
 from gateway.errors import GatewayError, PolicyError, UnavailableError
 from gateway.quotas.interface import Demand, Remaining, Reservation
+from gateway.quotas.slices import windows_of
 from gateway.realtime.allowances import Allowance, Moment
 from gateway.realtime.held import Bound, most
 from gateway.routing.bounds import Bounds
@@ -92,8 +93,11 @@ class SessionBooks:
         """See `Books.open`."""
         grant, place = self.grant()
         demand = Demand(1, bound.input, bound.output, most(grant.price_of(place), bound))
-        plan = plan_of(grant.principal, grant.snapshot, grant.model.id)
-        taken = await take(*asks_of(plan, demand), self._runtime)
+        rates, money = asks_of(plan_of(grant.principal, grant.snapshot, grant.model.id), demand)
+        rates = [
+            ask for ask in rates if ask[0].metric != "concurrent"
+        ]  # the session holds a place, whatever is said in it
+        taken = await take(rates, money, self._runtime)
         if isinstance(taken, Remaining):
             raise refusal(taken, demand, grant, self._runtime.clock.now())
         return await self._opened(bound, grant, place, Reserved(demand, taken))
@@ -145,6 +149,25 @@ class SessionBooks:
                 self.close(allowance, _NOTHING, error=error if isinstance(error, GatewayError) else None)
                 raise
         return allowance
+
+
+async def take_place(grant: Grant, runtime: Runtime) -> Reservation:
+    """Take a place for a session of what may go on at a time. Raises RateError (429), StoreUnavailable (503)."""
+    demand = Demand(1, 0, 0, 0)
+    rates, _ = asks_of(plan_of(grant.principal, grant.snapshot, grant.model.id), demand)
+    taken = await take([ask for ask in rates if ask[0].metric == "concurrent"], [], runtime)
+    if isinstance(taken, Remaining):
+        raise refusal(taken, demand, grant, runtime.clock.now())
+    return taken
+
+
+async def leave_place(place: Reservation, runtime: Runtime) -> None:
+    """Give it back. A store that is away has it back by itself once it returns."""
+    if place.rates:
+        try:
+            await runtime.rates.give_back(windows_of(place.rates), runtime.clock.now())
+        except GatewayError as error:
+            runtime.observer.alarm("rates_not_given_back", error.code)
 
 
 def added(one: Usage, other: Usage) -> Usage:

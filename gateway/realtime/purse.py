@@ -45,6 +45,7 @@ class Purse:
         self.transcriptions: Allowances | None = None
         self._transcribing = ""  # the model's name, as the client says it
         self.dry: GatewayError | None = None  # why nothing could be reserved ahead
+        self.cut: GatewayError | None = None  # why the session ends, once it does
 
     @property
     def transcribed(self) -> bool:

@@ -13,7 +13,7 @@ from gateway.endpoints import REALTIME
 from gateway.errors import GatewayError, RequestError, UnavailableError, UpstreamError
 from gateway.headers import call_headers
 from gateway.realtime.allowances import Allowances
-from gateway.realtime.books import SessionBooks
+from gateway.realtime.books import SessionBooks, leave_place, take_place
 from gateway.realtime.dial import dial
 from gateway.realtime.purse import Purse, Rules
 from gateway.realtime.session import Session
@@ -50,7 +50,7 @@ async def hold_session(call: Call, principal: Principal, snapshot: Snapshot, run
         call.metadata = metadata_of(call.headers)
     server, answer = _accepted(call.headers, runtime.limits.max_event_bytes)
     grant = call.grant = granted(REALTIME, principal, request, snapshot, now, bounds, call.headers)
-    changed = asyncio.Event()
+    seat, changed = await take_place(grant, runtime), asyncio.Event()
     runtime.sessions += 1
     try:
         place, provider = await _provider(call, grant, changed, runtime)
@@ -66,6 +66,7 @@ async def hold_session(call: Call, principal: Principal, snapshot: Snapshot, run
         await session.run()
     finally:
         runtime.sessions -= 1
+        runtime.later(leave_place(seat, runtime))
 
 
 async def _provider(

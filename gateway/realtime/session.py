@@ -126,7 +126,7 @@ class Session:
         self._heard_out = True
         due = self._loop.time() + HEAR_S
         if self._talk.running:
-            self._talk.cancel()
+            self._talk.cancel(self._call.error or hung_up())
         while self._talk.running and self._loop.time() < due:
             self._changed.clear()
             if self._provider.inbox:
@@ -184,6 +184,12 @@ class Session:
             raise UpstreamError(
                 f"The provider {self._books.place.provider} is not there any more. Connect again.",
                 code="upstream_idle_timeout",
+                status=504,
+            )
+        if not self._talk.ready and now - self._began > self._books.place.first_byte_timeout_s:
+            raise UpstreamError(
+                f"The provider {self._books.place.provider} took the connection and began no session. Connect again.",
+                code="upstream_timeout",
                 status=504,
             )
         if now - self._pinged > PING_S:

@@ -18,6 +18,8 @@ from websockets.protocol import OPEN, Protocol
 # Says nothing, whatever is set up: at its finest level the library logs heads, which hold keys.
 QUIET = logging.Logger("websockets", level=logging.CRITICAL + 1)
 INBOX_BYTES, INBOX_MESSAGES = 1 << 20, 256  # of whole messages; with more waiting, no more is read
+MOST_UNREAD = 1_000
+_CONTROLS = frozenset({Opcode.PING, Opcode.PONG})
 LEAVES_WITHIN_S = 5.0  # from our close frame to the end of the connection
 NORMAL, GOING_AWAY, BROKEN, UNREADABLE, POLICY, TOO_BIG, INTERNAL = 1000, 1001, 1002, 1003, 1008, 1009, 1011
 NO_STATUS, ABNORMAL = 1005, 1006  # never on the wire
@@ -30,10 +32,12 @@ class Socket(asyncio.Protocol):
         """`hold` is told by how many bytes more or less are held here; it says whether that is still allowed."""
         self._protocol, self._wake, self._hold = protocol, wake, hold
         self._loop = asyncio.get_running_loop()
+        self._most_partial = 2 * (protocol.max_message_size or 0) + (256 << 10)  # with frames around its pieces
         self._transport: asyncio.Transport | None = None
         self._pieces: list[bytes] = []  # of a message in several frames
         self._full = False  # the other side takes no more for now
         self._paused = False
+        self._unread = 0  # control frames since then
         self._partial = 0  # bytes of a message that is not whole yet
         self._waiting = 0  # bytes of whole ones
         self._deaf = False  # nobody takes messages any more
@@ -63,7 +67,9 @@ class Socket(asyncio.Protocol):
         self._protocol.receive_data(data)
         self._take(self._protocol.events_received())
         self.flush()
-        if not allowed and self.trouble is None:
+        if self.trouble is None and self._partial > self._most_partial:
+            self.trouble = TOO_BIG, "a message is longer than the gateway takes"
+        elif self.trouble is None and not allowed:
             self.trouble = POLICY, "the gateway holds as many bytes as it takes"
         if self._protocol.parser_exc is not None or self._protocol.handshake_exc is not None:
             self._broken()
@@ -93,7 +99,7 @@ class Socket(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         """Go on."""
-        self._full = False
+        self._full, self._unread = False, 0
         self._wake()
 
     def shutdown(self) -> None:
@@ -194,12 +200,15 @@ class Socket(asyncio.Protocol):
 
     def _frame(self, frame: Frame) -> None:
         opcode = frame.opcode
+        if opcode in _CONTROLS:
+            self._control()
         if opcode is Opcode.BINARY:
             self.trouble = UNREADABLE, "messages have to be texts"
         elif opcode is Opcode.TEXT and frame.fin:
             self._message(bytes(frame.data))
         elif opcode in (Opcode.TEXT, Opcode.CONT):
-            self._pieces.append(bytes(frame.data))
+            if frame.data:
+                self._pieces.append(bytes(frame.data))
             if frame.fin:
                 pieces, self._pieces = self._pieces, []
                 self._message(b"".join(pieces))
@@ -213,6 +222,14 @@ class Socket(asyncio.Protocol):
         self.inbox.append(message)
         self._waiting += len(message)
         self._whole(len(message))
+
+    def _control(self) -> None:
+        """Each ping makes us write: who does not read meanwhile may not send many."""
+        if not self._pieces:
+            self._whole(0)
+        self._unread += self._full
+        if self._unread > MOST_UNREAD:
+            self.trouble = POLICY, "it asks again and again, and reads no answer"
 
     def _whole(self, size: int) -> None:
         """What has come is a message of `size` bytes: the rest was its frame."""

@@ -58,8 +58,9 @@ class Talk:
             return
         self._down(data)
 
-    def cancel(self) -> None:
-        """Ask the provider to stop what it is making."""
+    def cancel(self, why: GatewayError) -> None:
+        """Ask the provider to stop what it is making, as the session ends."""
+        self._purse.cut = why
         for id_ in self._purse.responses.running:
             self._up(events.written(events.ResponseCancel(response_id=id_)))
 

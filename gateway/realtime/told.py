@@ -61,6 +61,8 @@ class Views:
         purse.settings.confirmed(said_in(session, sizes_in(session)))
         if purse.settings.transcribed and purse.transcriptions is None:
             raise UpstreamError(f"The provider {rules.provider} transcribes unasked, which nobody here could meter.")
+        if session.get("client_secret"):
+            raise UpstreamError(f"The provider {rules.provider} handed out a secret that leads past the gateway.")
         if rules.most_output and not self.ready:
             settings: dict[str, Any] = {} if rules.cap_name == "max_response_output_tokens" else {"type": "realtime"}
             settings[rules.cap_name] = rules.most_output
@@ -93,8 +95,9 @@ class Views:
 
     async def _done(self, told: Told) -> bool:
         response = _object(told.response)
-        error = _failure(self._purse.rules.provider) if response.get("status") == "failed" else None
-        used = self._purse.responses.done(str(response.get("id")), usage_of(response.get("usage")), error)
+        failed, usage = response.get("status") == "failed", usage_of(response.get("usage"))
+        error = _failure(self._purse.rules.provider) if failed else self._purse.cut
+        used = self._purse.responses.done(str(response.get("id")), usage, failed=failed, error=error)
         if used is not None:
             self._purse.held.add_answer(used.output_tokens)
         return True
@@ -113,9 +116,9 @@ class Views:
 
     async def _transcribed(self, told: Told) -> bool:
         if self._purse.transcriptions is not None and told.item_id is not None:
-            error = _failure(self._purse.rules.provider) if told.type.endswith("failed") else None
-            usage = transcription_usage_of(msgspec.json.decode(told.usage))
-            self._purse.transcriptions.done(told.item_id, usage, error)
+            failed, usage = told.type.endswith("failed"), transcription_usage_of(msgspec.json.decode(told.usage))
+            error = _failure(self._purse.rules.provider) if failed else None
+            self._purse.transcriptions.done(told.item_id, usage, failed=failed, error=error)
         return True
 
     async def _failed(self, told: Told) -> bool:

@@ -91,7 +91,8 @@ def line_of(call: Call, runtime: Runtime) -> CallLine:
 def _close(call: Call, attempt: Attempt, runtime: Runtime, *, apart: bool = False) -> None:
     """Journal how an attempt ended, then free what it held. A hold that cannot be journaled stays held."""
     attempt.closed = True
-    usage, error, now = attempt.usage or _NOTHING, attempt.error or call.error, runtime.clock.monotonic()
+    error = attempt.error if apart else attempt.error or call.error
+    usage, now = attempt.usage or _NOTHING, runtime.clock.monotonic()
     first = attempt.number == 1 and not apart
     began = call.started if first else attempt.started  # its own time, not that of those before
     closed = Closed(

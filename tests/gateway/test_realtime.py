@@ -168,7 +168,7 @@ def test_responses_that_begin_by_themselves_and_what_was_heard(
     start: Start, fake: FakeRealtime, open_session: Callable[..., Client]
 ) -> None:
     fake.behaviour = Behaviour(hears_s=2)
-    gateway = start(quotas=[make.quota("usd", "month", 10_000_000_000), make.quota("concurrent", "total", 5)])
+    gateway = start(quotas=[make.quota("usd", "month", 10_000_000_000), make.quota("concurrent", "total", 1)])
     client = open_session(gateway)
     client.hear("session.created")
     client.say("session.update", session={"type": "realtime", "audio": {"input": {"transcription": {"model": "hear"}}}})

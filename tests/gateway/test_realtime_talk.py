@@ -128,13 +128,14 @@ class World:
     def begin(self) -> None:
         self.made += 1
         self.running = f"resp_{self.made}"
+        self.prompt = self.read, min(self.sound + self.spoken, 30_000 - self.read)  # what comes later is not read
         self.provider("response.created", response={"id": self.running})
 
     def finish(self, share: float) -> None:
         if not self.running:
             return
         spoken = int(self.cap * share)
-        told = usage(self.read, min(self.sound + self.spoken, 30_000 - self.read), 0, spoken)
+        told = usage(*self.prompt, 0, spoken)
         id_, self.running = self.running, ""
         self.spoken += spoken
         self.told.append(told)
