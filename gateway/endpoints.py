@@ -7,12 +7,13 @@ from typing import Literal
 
 from gateway.errors import RouteError
 
-Dialect = Literal["openai", "anthropic", "gemini", "bedrock"]
+Dialect = Literal["openai", "anthropic", "gemini", "bedrock", "cohere"]
 Kind = Literal[
     "chat", "embeddings", "models", "model", "key", "messages",
     "generate", "stream", "stream_array", "count_tokens", "embed", "batch_embed",
     "speech", "transcriptions", "translations",
     "converse", "converse_stream", "invoke", "invoke_stream", "invoke_embed",
+    "cohere_chat", "cohere_embed",
     "responses", "completions", "moderations", "rerank", "images", "image_edits", "kept",
     "realtime",
 ]  # fmt: skip
@@ -89,13 +90,16 @@ INVOKE = Endpoint("bedrock.invoke", "POST", "/model/{modelId}/invoke", "bedrock"
 INVOKE_STREAM = Endpoint(
     "bedrock.invoke_stream", "POST", "/model/{modelId}/invoke-with-response-stream", "bedrock", "invoke_stream", "chat"
 )
+COHERE_CHAT = Endpoint("cohere.chat", "POST", "/v2/chat", "cohere", "cohere_chat", "chat")
+COHERE_EMBED = Endpoint("cohere.embed", "POST", "/v2/embed", "cohere", "cohere_embed", "embeddings")
 INVOKE_EMBED = replace(INVOKE, name="bedrock.invoke_embed", kind="invoke_embed", capability="embeddings")  # by its body
 
 ENDPOINTS = (
     CHAT, RESPONSES, COMPLETIONS, EMBEDDINGS, MODELS, MODEL, KEY, MESSAGES, COUNT_MESSAGES,
     GENERATE, STREAM, COUNT, EMBED, BATCH_EMBED, GEMINI_MODELS, GEMINI_MODEL,
     SPEECH, TRANSCRIPTIONS, TRANSLATIONS,
-    CONVERSE, CONVERSE_STREAM, INVOKE, INVOKE_STREAM, REALTIME, MODERATIONS, RERANK, RERANK_2, IMAGES, IMAGE_EDITS,
+    CONVERSE, CONVERSE_STREAM, INVOKE, INVOKE_STREAM, COHERE_CHAT, COHERE_EMBED,
+    REALTIME, MODERATIONS, RERANK, RERANK_2, IMAGES, IMAGE_EDITS,
     RESPONSE, RESPONSE_DELETE, RESPONSE_CANCEL, RESPONSE_INPUT,
     FILES, FILE_CREATE, FILE, FILE_DELETE, FILE_CONTENT,
     BATCHES, BATCH_CREATE, BATCH, BATCH_CANCEL,
@@ -167,6 +171,8 @@ def dialect_of(path: str, headers: Mapping[bytes, bytes]) -> Dialect:
     """Return the dialect in which whoever calls `path` expects an error."""
     if path.startswith("/model/"):
         return "bedrock"
+    if path.startswith("/v2/"):
+        return "cohere"
     if path.startswith("/v1beta") or _GEMINI.match(path):
         return "gemini"
     if path.startswith("/v1/models") and any(name in headers for name in _OF_GOOGLE):

@@ -76,6 +76,8 @@ def error_body(error: GatewayError, dialect: Dialect, request_id: str, portal_ur
             error.status, "ValidationException" if error.status < 500 else "InternalServerException"
         )
         return msgspec.json.encode({"__type": kind, "message": message, "reason": error.code} | ours)
+    if dialect == "cohere":
+        return msgspec.json.encode({"id": request_id, "message": message, "code": error.code} | ours)
     plain = {"message": error.message, "type": error.type, "param": error.param, "code": error.code}
     if isinstance(error, ProviderError):
         plain |= error.detail

@@ -8,6 +8,7 @@ from openai import APIError, BadRequestError, RateLimitError
 
 from tests.factories import gateway as make
 from tests.gateway.conftest import StartGateway
+from tests.gateway.dialects.speaking import chunks
 from tests.gateway.live import HELLO, LiveGateway
 from tests.upstream import FakeUpstream, Plan
 
@@ -63,3 +64,31 @@ def test_embeddings(cohere: LiveGateway, upstream: FakeUpstream) -> None:
     upstream.script(Plan(usage="none"))
     cohere.openai().embeddings.create(model="embed-small", input="one two three")
     assert cohere.journal.records[-1].estimated and cohere.journal.records[-1].input_tokens == 3
+
+
+@pytest.mark.parametrize("dialect", ["cohere", "openai"])
+def test_coheres_clients(start_gateway: StartGateway, upstream: FakeUpstream, dialect: str) -> None:
+    base_url = upstream.url.removesuffix("/v1") if dialect == "cohere" else upstream.url
+    gateway = start_gateway(deployment={"dialect": dialect, "base_url": base_url})
+    asked = {"model": "chat-small", "messages": HELLO, "max_tokens": 9}
+    upstream.always(Plan(prompt_tokens=10))
+    whole = gateway.client.post("/v2/chat", json=asked).json()
+    assert whole["message"]["content"] == [{"type": "text", "text": "word0 word1 word2 word3 word4"}]
+    assert whole["finish_reason"] == "COMPLETE" and whole["usage"]["billed_units"] == {
+        "input_tokens": 10,
+        "output_tokens": 5,
+    }
+    told = chunks(gateway.client.post("/v2/chat", json={**asked, "stream": True}).content)
+    assert (told[0]["type"], told[-1]["type"]) == ("message-start", "message-end")
+    assert told[-1]["delta"]["usage"]["billed_units"] == {"input_tokens": 10, "output_tokens": 5}
+    vectors = gateway.client.post(
+        "/v2/embed", json={"model": "embed-small", "texts": ["a"], "input_type": "search_query"}
+    )
+    made = vectors.json()
+    assert len(made["embeddings"]["float"]) == 1 and made["meta"]["billed_units"]["input_tokens"] == 10
+    assert [(one.input_tokens, one.estimated) for one in gateway.journal.closed] == [(10, False)] * 3
+    upstream.always(Plan(error_inside=True))
+    broken = chunks(gateway.client.post("/v2/chat", json={**asked, "stream": True}).content)
+    assert broken[-1]["delta"]["finish_reason"] == "ERROR" and broken[-1]["error"]["source"] == "provider"
+    refused = gateway.client.post("/v2/chat", json={**asked, "surprise": 1})
+    assert refused.status_code == 400 and "surprise" in refused.json()["message"]
