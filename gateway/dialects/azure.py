@@ -2,7 +2,6 @@
 
 from urllib.parse import quote
 
-from gateway.dialects.profile import Profile
 from gateway.snapshot import DeploymentPolicy
 
 DEFAULTS = {"api_version": "v1"}
@@ -39,7 +38,7 @@ def undated(deployment: DeploymentPolicy) -> bool:
     return _version(deployment) in UNDATED
 
 
-def rerank_path(deployment: DeploymentPolicy, profile: Profile) -> str:
+def rerank_path(deployment: DeploymentPolicy) -> str:
     """Return where Cohere's models rerank, below the resource's endpoint: they speak Cohere's API there.
 
     Source: "Cohere Rerank models", https://learn.microsoft.com/azure/ai-foundry/how-to/deploy-models-cohere-rerank

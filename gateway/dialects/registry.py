@@ -243,7 +243,7 @@ PROVIDERS: dict[str, ProviderDialect] = {
             ("openai", "speech"): speech.SpeechLane(azure.path_of),
             ("openai", "transcriptions"): TranscriptionLane("/audio/transcriptions", azure.path_of),
             ("openai", "translations"): TranscriptionLane("/audio/translations", azure.path_of),
-            ("openai", "rerank"): RerankLane(azure.rerank_path),
+            ("openai", "rerank"): CohereRerankLane(azure.rerank_path),
             ("openai", "images"): ImageLane("/images/generations", azure.path_of),
             ("openai", "image_edits"): ImageLane("/images/edits", azure.path_of),
         },

@@ -1,6 +1,6 @@
 """Reranking at Cohere: POST /v2/rerank, which takes texts alone and returns none of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -21,8 +21,10 @@ _WRITTEN = frozenset({"top_k", "return_documents", "rank_fields", "user"})  # in
 class CohereRerankLane(RerankLane):
     """See `Lane`. A body of v2 passes as it is; documents with fields are written as texts, and shown again if wanted."""
 
-    def __init__(self) -> None:
-        super().__init__(lambda deployment, _: path_of(deployment, "/rerank"))
+    def __init__(self, place: Callable[[DeploymentPolicy], str] = lambda one: path_of(one, "/rerank")) -> None:
+        """`place` returns where Cohere's API reranks, below the base URL of a deployment."""
+        super().__init__(lambda deployment, _: place(deployment))
+        self._where = place
 
     def outbound(
         self, request: ParsedRequest, deployment: DeploymentPolicy, cap: int, headers: Mapping[bytes, bytes]
@@ -44,7 +46,7 @@ class CohereRerankLane(RerankLane):
             "max_tokens_per_doc": body.get("max_tokens_per_doc"),
         }
         told = {name: value for name, value in asked.items() if value is not None}
-        return Outbound(path_of(deployment, "/rerank"), msgspec.json.encode(told))
+        return Outbound(self._where(deployment), msgspec.json.encode(told))
 
     def whole(self, request: ParsedRequest, body: bytes) -> Whole | None:
         """See `Lane.whole`. The documents are put to their ranks where the client wants them, as v1 does."""

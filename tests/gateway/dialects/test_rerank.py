@@ -73,6 +73,16 @@ def test_how_many_are_wanted_is_said_in_the_providers_word() -> None:
     assert lane.outbound(request, own, 0, {}).body == sent  # bytes pass
 
 
+def test_azure_is_asked_as_cohere_is() -> None:
+    place = make.deployment("https://acme.services.ai.azure.com", dialect="azure", upstream_model="Cohere-rerank-v4.0")
+    lane = lane_of(RERANK, place)
+    assert lane is not None
+    sent = lane.outbound(parsed(rerank.parse, BODY | {"return_documents": True}), place, 0, {})
+    assert sent.path == "/providers/cohere/v2/rerank"
+    texts = ["the moon", "text: the sun\nn: 2"]
+    assert json.loads(sent.body) == {"model": "Cohere-rerank-v4.0", "query": "tides", "documents": texts}
+
+
 def test_text_embeddings_inference_ranks_texts_and_answers_with_a_list() -> None:
     lane = rerank.RerankLane()
     place = make.deployment("http://tei.internal:8080", options={"profile": "tei"})
