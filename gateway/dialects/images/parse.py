@@ -81,7 +81,8 @@ def _parsed(members: Members, fields: Fields, known: frozenset[str], held: int) 
         raise parameters.unsupported("n", "a stream has one image. Ask for one, or leave out stream.")
     partial = (fields.count("partial_images", 0, MAX_PARTIAL) or 0) if streamed else 0
     each = bounds.made_tokens(fields.text("size").lower(), fields.text("quality").lower(), partial)
-    seen = held * bounds.READ_TOKENS
+    words_bound = len(words.encode("utf-8", "surrogatepass")) + bounds.PROMPT_TOKENS
+    seen = held * bounds.READ_TOKENS * count
     units = {"images": count, "output_image_tokens": count * each}
     return ParsedRequest(
         members=members,
@@ -90,10 +91,8 @@ def _parsed(members: Members, fields: Fields, known: frozenset[str], held: int) 
         choices=count,
         output_cap=0,
         usage_wanted=True,
-        prompt_bound=len(words.encode("utf-8", "surrogatepass"))
-        + bounds.PROMPT_TOKENS
-        + held * bounds.PROMPT_TOKENS_A_PICTURE
-        + seen,
+        # several images are billed as so many calls: prompt and pictures for each (https://community.openai.com/t/1382940)
+        prompt_bound=count * (words_bound + held * bounds.PROMPT_TOKENS_A_PICTURE) + seen,
         window_bound=False,
         extra_output_bound=count * each,  # by their sizes alone: neither a model's cap nor its window cuts them
         unit_bounds=units | ({"input_image_tokens": seen} if seen else {}),

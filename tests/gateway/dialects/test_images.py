@@ -58,8 +58,8 @@ def test_nothing_costs_more_than_is_reserved(
     reads = parse.parse_edit if edits else parse.parse_make
     request = parsed(reads, BODY | {"n": count, "size": asked[0], "quality": asked[1]} | pictures)
     bound = most(price, request.prompt_bound, request.extra_output_bound, request.unit_bounds)
-    seen = 2 * 1_536 if edits else 0
-    told = {"input_tokens": 11 + seen, "input_tokens_details": {"image_tokens": seen}}
+    seen = 2 * 1_536 * count if edits else 0  # each image is billed as a call of its own
+    told = {"input_tokens": 11 * count + seen, "input_tokens_details": {"image_tokens": seen}}
     assert cost(usage_of(told | {"output_tokens": count * TABLE[asked]}, count), price) <= bound
 
 
@@ -87,7 +87,7 @@ def test_a_form_is_read_like_json_and_sent_with_another_model() -> None:
     request = parse.parse_edit(members)
     assert (request.model, request.choices, request.streamed) == ("m", 2, False)
     assert request.unit_bounds is not None
-    assert request.unit_bounds["input_image_tokens"] == 2 * 16_384
+    assert request.unit_bounds["input_image_tokens"] == 2 * 2 * 16_384  # for each of two images
     sent = ImageLane("/images/edits").outbound(request, make.deployment("https://h/v1", upstream_model="up"), 0, {})
     assert (sent.path, sent.headers) == ("/images/edits", {"content-type": "multipart/form-data; boundary=x"})
     again = Form(sent.body, b"multipart/form-data; boundary=x")
