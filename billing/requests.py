@@ -7,6 +7,7 @@ from billing.labels import labels
 from billing.models import UsageEvent
 from catalog.models import Model, Price
 from catalog.rates import policy_of
+from gateway.endpoints import REALTIME
 from gateway.money import settle
 from gateway.units import UNITS, Bucket
 
@@ -26,9 +27,15 @@ class Request:
     names: dict[str, str]
 
     @property
+    def stood_by(self) -> bool:
+        """Whether it was reserved in a session for a response that never came."""
+        event = self.event
+        return event.endpoint == REALTIME.name and not (event.input_tokens or event.output_tokens or event.cost_nano_usd)
+
+    @property
     def outcome(self) -> str:
         if self.event.status < 400:
-            return "Answered"
+            return "Not used" if self.stood_by else "Answered"
         return self.event.code.replace("_", " ") or "Failed"
 
 
@@ -153,6 +160,8 @@ def slug_of(model_id: str) -> str:
 
 
 def _then(event: UsageEvent, after: Request | None) -> str:
+    if event.endpoint == REALTIME.name:
+        return "The session ended." if after is None else "The session went on."
     if after is None:
         return "Answered the caller." if event.status < 400 else "The caller was told."
     if after.event.model_id != event.model_id:
