@@ -12,10 +12,11 @@ from gateway.types import ParsedRequest
 # openai 3.54.0, types/audio/transcription_create_params.py and translation_create_params.py; `diarize` and `context_bias`
 # are Mistral's (mistralai 3.7.0, client/models/audiotranscriptionrequest.py), at no price of their own.
 TRANSLATION = frozenset({"file", "model", "prompt", "response_format", "temperature"})
-TRANSCRIPTION = TRANSLATION | {
-    "language", "languages", "keywords", "stream", "include", "timestamp_granularities", "chunking_strategy",
-    "known_speaker_names", "known_speaker_references", "diarize", "context_bias",
-}  # fmt: skip
+LISTED = frozenset({
+    "languages", "keywords", "include", "timestamp_granularities", "chunking_strategy", "known_speaker_names",
+    "known_speaker_references", "context_bias",
+})  # fmt: skip
+TRANSCRIPTION = TRANSLATION | LISTED | {"language", "stream", "diarize"}
 OUTSIDE = {
     "url": "a recording at an address cannot be measured before it is sent. Send the file.",
     "file_url": "a recording at an address cannot be measured before it is sent. Send the file.",
@@ -94,8 +95,12 @@ def _parsed(members: Members, names: frozenset[str]) -> ParsedRequest:
 
 
 def _base(name: str) -> str:
-    """Return the name of a field without what says that it is a list, or a part of an object."""
-    return name.partition("[")[0]
+    """Return the name of a field without what says that it is a list, or a part of an object, where it may be one.
+
+    A `model[]` is no `model`, but some readers of forms would take it for one.
+    """
+    base, bracket, _ = name.partition("[")
+    return base if base in LISTED or not bracket else name
 
 
 def _model(form: Form) -> str:

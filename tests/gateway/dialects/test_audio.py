@@ -157,7 +157,8 @@ def test_an_error_among_events_is_held_back() -> None:
 
 
 def test_a_recording_is_bounded_by_seconds_and_tokens() -> None:
-    request = form({"prompt": "names", "stream": "true"}, recording(60))
+    listed = {"include[]": ["logprobs"], "chunking_strategy[type]": "server_vad", "timestamp_granularities[]": ["word"]}
+    request = form({"prompt": "names", "stream": "true"} | listed, recording(60))
     assert request.unit_bounds == {"seconds": 60, "input_audio_tokens": 600}
     assert (request.streamed, request.prompt_bound) == (True, 60 * 25 + 5)
     assert transcription.prompt(request).texts == ("names",)
@@ -176,6 +177,7 @@ def test_a_recording_is_bounded_by_seconds_and_tokens() -> None:
         ({"Model": "x"}, "model", transcription.parse_translation),
         ({"model": ""}, "model", transcription.parse_translation),
         ({"tier": "fast"}, "tier", transcription.parse_transcription),
+        ({"model[]": "dear"}, "model[]", transcription.parse_transcription),
     ],
 )
 def test_a_form_that_is_wrong(fields: dict[str, Any], param: str, parse: Any) -> None:
