@@ -1,6 +1,6 @@
 """What people are told of each wire format that the gateway speaks: its name, what it needs, how it is tried."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -22,6 +22,7 @@ class Option:
     label: str
     help: str = ""
     needed: bool = False
+    choices: Sequence[str] = ()  # what it may be; none: any line
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,8 @@ def mistakes_of(dialect: str, options: Mapping[str, str]) -> dict[str, str]:
             found[f"options.{name}"] = f"There is no such option of {dialects()[dialect].label}; known are: {also}."
         elif not isinstance(text, str) or not text.isprintable() or len(text) > MOST_CHARACTERS:
             found[f"options.{name}"] = f"This is one line of at most {MOST_CHARACTERS} characters."
+        elif text and known[name].choices and text not in known[name].choices:
+            found[f"options.{name}"] = f"This is one of {', '.join(known[name].choices)}."
     for name, option in known.items():
         if option.needed and not options.get(name):
             found[f"options.{name}"] = f"{dialects()[dialect].label} needs it. {option.help}"

@@ -106,6 +106,6 @@ def keeps(wish: Wish, options: Mapping[str, str]) -> bool:
     "usual": as OpenAI does, unless the call says `store: false`. "asked": only if it says `store: true`. "never": not.
     """
     policies: Collection[str] = (wish.policy, options.get("keeps") or "usual")
-    if "never" in policies or wish.store is False:
+    if "never" in policies or not set(policies) <= set(POLICIES) or wish.store is False:
         return False
     return wish.store is True or wish.background or "asked" not in policies

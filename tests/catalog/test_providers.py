@@ -14,6 +14,7 @@ from catalog.actions.deployments import Place, set_deployments
 from catalog.actions.models import change_model
 from catalog.actions.prices import set_price
 from catalog.actions.providers import change_provider, create_provider, remove_provider
+from catalog.dialects import mistakes_of
 from catalog.models import Credential, Provider
 from portal.people.models import AuditEvent, Change
 from portal.people.permissions import Role
@@ -188,3 +189,16 @@ def test_what_is_the_servers_own_is_not_read_even_where_a_row_names_it(
     settings.DATA_DIR = tmp_path
     with pytest.raises(CredentialMissing):
         read_credential(provider)
+
+
+@pytest.mark.parametrize(
+    ("options", "wrong"),
+    [
+        ({"profile": "vllm", "keeps": "never"}, set()),
+        ({"keeps": ""}, set()),
+        ({"keeps": "nver"}, {"options.keeps"}),
+        ({"kept": "never"}, {"options.kept"}),
+    ],
+)
+def test_options_are_known_and_mean_something(options: dict[str, str], wrong: set[str]) -> None:
+    assert mistakes_of("openai", options).keys() == wrong

@@ -110,7 +110,7 @@ def test_items_by_reference_and_thoughts_of_others() -> None:
     [
         (None, "usual", "", True), (True, "usual", "", True), (False, "usual", "", False),
         (None, "asked", "", False), (True, "asked", "", True), (None, "usual", "asked", False),
-        (True, "never", "", False), (True, "usual", "never", False),
+        (True, "never", "", False), (True, "usual", "never", False), (True, "usual", "nver", False),
     ],
 )  # fmt: skip
 def test_the_strictest_says_whether_anything_is_kept(store: Any, policy: Any, option: str, expected: bool) -> None:
