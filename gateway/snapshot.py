@@ -206,7 +206,7 @@ class KeyEntry:
     secret_valid_until: float  # epoch s, UNSET while the secret is current
     secret_pending: bool  # a rotated secret that was never used: first use is reported
     quotas: tuple[QuotaPolicy, ...] = ()  # of the key itself; the snapshot holds those of all other scopes
-    data_floor: str = ""  # the least careful class of its calls' data, of the key or its application; "": the model's tier says
+    data_floor: str = ""  # its calls' data is of this class at least; "": the model's tier says
 
 
 class KeyLoader(Protocol):

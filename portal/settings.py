@@ -267,6 +267,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "KeyKind": "portal.keys.models.Key.Kind",
         "RequestKind": "portal.keys.models.KeyRequest.Kind",
+        "DataClass": "catalog.models.models.DATA_CLASSES",
     },
     "SERVE_PERMISSIONS": ["portal.people.api.permission.HasDeclaredPermission"],
     "SWAGGER_UI_DIST": "SIDECAR",
