@@ -14,7 +14,7 @@ from gateway.dialects.parameters import unsupported
 from gateway.dialects.responses.lane import serves_responses
 from gateway.dialects.shapes import answered
 from gateway.errors import GatewayError, NotKeptError, PolicyError, RequestError, StoreUnavailable, UpstreamError
-from gateway.headers import call_headers
+from gateway.headers import NO_STORE, call_headers
 from gateway.ids import new_id
 from gateway.kept.records import Kept, Wish, keeps, owner_of
 from gateway.routing.said import bounds_of
@@ -98,13 +98,20 @@ async def describe(call: Call, principal: Principal, snapshot: Snapshot, runtime
 
 
 async def content(call: Call, principal: Principal, snapshot: Snapshot, runtime: Runtime) -> None:
-    """Give a file's bytes, where the provider gives them out."""
+    """Pass a file's bytes on as they come, where the provider gives them out. If it breaks off, so does the connection."""
     kept = await own(call, principal, "file", runtime)
-    place = place_of(kept, snapshot)
+    place, watch, client = place_of(kept, snapshot), call.watch, call.client
     answer = await ask(call, kept, place, "GET", path_of(place, operation_of(kept, "content")), runtime)
-    body = await read(call, answer, place, runtime)
     kind = (b"content-type", b"application/octet-stream")  # whatever it is, no browser is to open it
-    await call.client.respond(200, [*call_headers(call, runtime), kind, (b"cache-control", b"no-store")], body)
+    try:
+        data, call.opaque = await watch.upstream(answer.chunk(), place.idle_timeout_s), True
+        await client.start(200, [*call_headers(call, runtime), kind, NO_STORE])
+        while data:
+            await watch.client(client.write(data), runtime.limits.write_timeout_s)
+            data = await watch.upstream(answer.chunk(), place.idle_timeout_s, begun=True)
+        await watch.client(client.finish(), runtime.limits.write_timeout_s)
+    finally:
+        answer.close()
 
 
 async def delete(call: Call, principal: Principal, snapshot: Snapshot, runtime: Runtime) -> None:

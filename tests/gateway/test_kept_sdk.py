@@ -86,6 +86,13 @@ def test_work_in_the_background_is_charged_at_most_until_it_ends_and_then_once(
     assert last.type == "response.completed" and not gateway.journal.closed[-1].estimated
     rest = list(client.responses.retrieve(last.response.id, stream=True, starting_after=4))
     assert rest[0].sequence_number == 5 and rest[-1].response.id == last.response.id  # type: ignore[union-attr]
+    upstream.script(Plan(chunks=50, chunk_delay=0.1))
+    asked = {"model": "native", "input": "Hi", "background": True, "stream": True}
+    with gateway.client.stream("POST", "/v1/responses", json=asked) as cut:
+        next(cut.iter_lines())
+    until(lambda: len(gateway.journal.closed) == 3)  # who hangs up pays the most, until it is known what was made
+    assert gateway.journal.closed[-1].cost_nano_usd == gateway.journal.opened[-1].bound_nano_usd
+    assert gateway.journal.opened[-1].request_id in {one.request_id for one in store.waiting.values()}
     third = client.responses.create(model="native", input="Hi", background=True)
     assert client.responses.cancel(third.id).status == "cancelled"
     assert store.settled[-1] == (third.id, None, 0)  # nobody says what was made before: the most stays charged
