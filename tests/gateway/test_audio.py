@@ -102,6 +102,14 @@ def test_what_fails_is_told_and_charged_as_far_as_it_went(gateway: LiveGateway, 
     until(lambda: len(gateway.journal.closed) == 3)
     assert [one.cost_nano_usd for one in gateway.journal.closed] == [150_000, 0, 0]
 
+    upstream.script(Plan(chunks=400, chunk_delay=0.02))
+    with gateway.client.stream("POST", "/v1/audio/speech", json={"model": "mini-tts", **SAY}) as leaving:
+        heard = sum(len(piece) for piece, _ in zip(leaving.iter_raw(), range(20), strict=False))
+    until(lambda: len(gateway.journal.closed) == 4)
+    left = gateway.journal.closed[-1]
+    assert left.output_tokens >= heard / len(FRAME) * 0.026 * 20 - 1  # what was heard is paid for
+    assert (left.estimated, left.cost_nano_usd) == (True, 4 * 600 + left.output_tokens * 12_000)
+
     upstream.script(Plan(status=500), Plan(text="Good day."))
     answer = gateway.client.post(
         "/v1/audio/transcriptions", data={"model": "transcribe"}, files={"file": FILE, "model2": (None, "")}
