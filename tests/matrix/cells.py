@@ -78,7 +78,7 @@ def _one(client: Client, place: Place, feature: Feature, streamed: bool) -> Outc
         answer = golden["answers"].get(feature.answer)
         if answer is None:
             return Outcome("no word")
-        told = answered(client, sent, answer, streamed, feature.cut)
+        told = answered(client, sent, answer, streamed, feature.sizes)
         if feature.way == "loop":
             return _loop(client, place, body, told, answer["says"], streamed)
     return Outcome("left out" if left_out else "works")
@@ -167,7 +167,7 @@ def _refused(client: Client, place: Place, sent: Sent, golden: Mapping[str, Any]
 def _midway(client: Client, place: Place, sent: Sent, golden: Mapping[str, Any], feature: Feature) -> None:
     answer = golden["answers"]["text"]
     data = sent.provider.midway(answer["stream"][: len(answer["stream"]) // 2 + 1], golden["midway"])
-    for size in feature.cut:
+    for size in feature.sizes:
         stream = sent.lane.stream(sent.request)
         passed = b"".join(stream.feed(piece) for piece in cuts(data, size)) + stream.cut()
         assert stream.error is not None and not stream.done

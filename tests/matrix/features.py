@@ -33,7 +33,7 @@ class Feature:
     `same`: what of the request must be the same at the provider. `answer`: which golden answer comes back.
     `blank`: what `same` gives where a format without a word for this leaves it out, which changes no answer.
     `way`: "call" is one call; "loop" goes on with the answer and results of its tools; the others are errors.
-    `cut`: sizes in bytes of the pieces in which a stream comes.
+    `cut`: sizes in bytes of the pieces in which a stream comes; where none is said, two, or one for the usual text.
     """
 
     group: str
@@ -43,8 +43,13 @@ class Feature:
     answer: str = "text"
     blank: Any = None
     way: Way = "call"
-    cut: tuple[int, ...] = (61, 1 << 20)
+    cut: tuple[int, ...] = ()
     only: Literal["", "whole", "stream"] = ""
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """In what pieces its streams come."""
+        return self.cut or ((1 << 20,) if self.answer == "text" and self.way == "call" else (61, 1 << 20))
 
 
 def turns(ask: Ask) -> Any:
@@ -192,7 +197,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature("Sampling", "top_k", _ask(top_k=7), lambda ask: ask.top_k),
     Feature("Sampling", "stop sequences, reached", _ask(stop=["ENDE", "終"]), lambda ask: ask.stop, "stop_sequence"),
     Feature("Sampling", "seed", _ask(seed=42), lambda ask: ask.seed),
-    Feature("Sampling", "penalties", _ask(penalties=(0.5, -0.5)), lambda ask: ask.penalties),
+    Feature("Sampling", "penalties", _ask(penalties=(0.5, 0.25)), lambda ask: ask.penalties),
     Feature("Sampling", "log probabilities", _ask(logprobs=1), lambda ask: ask.logprobs, "logprobs"),
     Feature("End", "filtered or refused", _ask(), turns, "filtered"),
     Feature("Usage", "cached, written, thought", _ask(), turns, "buckets"),

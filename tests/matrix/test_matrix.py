@@ -2,6 +2,8 @@
 
 import pytest
 
+from gateway.dialects.registry import CLIENTS as FORMATS
+from gateway.endpoints import resolve
 from tests.matrix.cells import Outcome, run
 from tests.matrix.clients import CLIENTS, Client
 from tests.matrix.features import FEATURES, Feature
@@ -32,6 +34,16 @@ def test_cells(client: Client, place: Place, done: Done) -> None:
             failed.append(error)
     if failed:
         raise ExceptionGroup(f"{client.title} to {place.title}", failed)
+
+
+def test_every_format_of_clients_has_its_part() -> None:
+    tried = set()
+    for client in CLIENTS:
+        for streamed in (False, True):
+            path, _, query = client.path(streamed).partition("?")
+            endpoint, _ = resolve("POST", path, {}, query.encode())
+            tried.add((endpoint.dialect, endpoint.kind))
+    assert FORMATS.keys() - tried == {("gemini", "stream_array")}, "which is a stream in one document"
 
 
 def test_the_page_says_what_the_cells_did(done: Done) -> None:

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from tests.matrix.clients.chat import Chat
+from tests.matrix.clients.cohere import Cohere
 from tests.matrix.clients.converse import Converse
 from tests.matrix.clients.gemini import Gemini
+from tests.matrix.clients.invoke import Invoke
 from tests.matrix.clients.messages import Messages
 from tests.matrix.clients.responses import Responses
 from tests.matrix.words import Ask, Result, Seen
@@ -51,4 +53,4 @@ class Client(Protocol):
         ...
 
 
-CLIENTS: tuple[Client, ...] = (Chat(), Responses(), Messages(), Gemini(), Converse())
+CLIENTS: tuple[Client, ...] = (Chat(), Responses(), Messages(), Gemini(), Converse(), Invoke(), Cohere())

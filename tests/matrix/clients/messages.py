@@ -69,9 +69,13 @@ class Messages:
         body["messages"].append({"role": "user", "content": said})
 
     def assembled(self, data: bytes) -> dict[str, Any]:
+        return self.grown(data_events(data))
+
+    def grown(self, events: list[Any]) -> dict[str, Any]:
+        """Return what events add up to, by the official SDK."""
         snapshot: Any = None
         pieces: dict[int, bytes] = {}  # of arguments
-        for event in data_events(data):
+        for event in events:
             if event["type"] != "ping":
                 snapshot = _grown(snapshot, event, pieces)
         whole: dict[str, Any] = snapshot.to_dict(mode="json")

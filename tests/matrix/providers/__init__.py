@@ -15,6 +15,7 @@ from tests.matrix.words import Ask
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 SAME = {"azure": "openai", "vertex": "gemini"}  # these speak another's format at addresses of their own
+OWN = {"responses": "responses", "invoke": "invoke", "invoke-with-response-stream": "invoke"}  # formats by their path
 
 
 class Provider(Protocol):
@@ -44,8 +45,9 @@ class Provider(Protocol):
 
 
 def provider_of(dialect: str, sent: Outbound) -> Provider:
-    """Return the format of what a provider was sent: those of OpenAI's dialect have two."""
-    name = "responses" if sent.path.partition("?")[0].endswith("/responses") else SAME.get(dialect, dialect)
+    """Return the format of what a provider was sent: some have two."""
+    operation = sent.path.partition("?")[0].rpartition("/")[2]
+    name = OWN.get(operation) or SAME.get(dialect, dialect)
     found: Provider = import_module(f"tests.matrix.providers.{name}").Provider()
     return found
 

@@ -31,10 +31,13 @@ class Provider:
         return b"".join(_event(event) for event in [*events, error])
 
     def read(self, sent: Outbound) -> Ask:
-        body = json.loads(sent.body)
+        assert sent.headers["anthropic-version"] == "2023-06-01"
+        return self.asked(json.loads(sent.body))
+
+    def asked(self, body: dict[str, Any]) -> Ask:
+        """Read a body."""
         body.pop("stream", None)
         PARAMS.validate_python(body)
-        assert sent.headers["anthropic-version"] == "2023-06-01"
         roles = [turn["role"] for turn in body["messages"]]
         assert roles == ["user", "assistant"] * (len(roles) // 2) + ["user"] * (len(roles) % 2), "roles alternate"
         ask = Ask([(turn["role"], _parts(turn["content"])) for turn in body["messages"]])
