@@ -15,7 +15,8 @@ class Unit:
     """`part_of`: these are tokens that this bucket of `Usage` counts as well; without a rate of their own they cost what
     that costs. None: they are counted here alone, and a price that does not name them asks nothing for them.
 
-    `per` and `lot` say how people put its price: so much for `lot` of them.
+    `per` and `lot` say how people put its price: so much for `lot` of them. `on_request`: used only by requests that ask
+    for it (`ParsedRequest.priced_unit`), so nothing is reserved for it by others.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Unit:
     part_of: Bucket | None = None
     per: str = "per 1M tokens"
     lot: int = 1_000_000
+    on_request: bool = False
 
     def rate_of(self, nano_usd: int) -> int:
         """Return nano-USD per 1,000,000 where `lot` of them cost `nano_usd`; a third of one is rounded."""
@@ -42,7 +44,7 @@ UNITS: Mapping[str, Unit] = {
         Unit("input_image_tokens", "image input tokens", "input"),
         Unit("cached_image_tokens", "cached image tokens", "cached"),
         Unit("output_image_tokens", "image output tokens", "output"),
-        Unit("cache_write_1h_tokens", "1-hour cache write tokens", "cache_write"),
+        Unit("cache_write_1h_tokens", "1-hour cache write tokens", "cache_write", on_request=True),
         Unit("images", "images", None, "per image", 1),
         Unit("seconds", "seconds of audio", None, "per minute of audio", 60),
         Unit("characters", "characters spoken", None, "per 1M characters"),

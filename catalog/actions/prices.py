@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from catalog.actions.models import MAX_TOKENS
 from catalog.models import Deployment, Model, Price
-from catalog.rates import groups_of
+from catalog.rates import others_of
 from gateway.money import MAX_USD, NANO, format_usd
 from gateway.units import UNITS
 from portal.people.actions.rules import demand
@@ -125,7 +125,7 @@ def _shown(price: Price) -> dict[str, str | bool | None]:
         shown[name] = None if rate is None else format_usd(rate)
     if price.batch_percent != 50:
         shown["within a batch"] = f"{price.batch_percent} %"
-    for group in groups_of(price):
+    for group in others_of(price):
         for line in group.lines:
             shown[f"{line.words}, {group.heading}" if group.heading else line.words] = f"{line.amount} {line.unit}"
     where = {"deployment": price.deployment_id} if price.deployment_id else {}

@@ -86,7 +86,8 @@ def demand_of(grant: Grant, has_output: bool, cap: int) -> Demand:
             billed = max(billed, WIDEST_CONTEXT)  # priced beyond its window here: its provider takes more
         output = min(request.output_cap or cap or context, context) * request.choices
         output += request.extra_output_bound * request.choices
-    return Demand(1, prompt, output, max(most(price, billed, output, request.unit_bounds) for price in grant.prices()))
+    units, asked = request.unit_bounds, request.priced_unit
+    return Demand(1, prompt, output, max(most(price, billed, output, units, asked) for price in grant.prices()))
 
 
 def quotas_of(principal: Principal, snapshot: Snapshot, model_id: str) -> tuple[QuotaPolicy, ...]:
@@ -158,11 +159,11 @@ def _amounts(demand: Demand) -> dict[Metric, int]:
     }
 
 
-def most(price: Price, prompt: int, output: int, units: Mapping[str, int] | None = None) -> int:
+def most(price: Price, prompt: int, output: int, units: Mapping[str, int] | None = None, asked: str = "") -> int:
     """Return the most that a call may cost: every token in its dearest kind. A long prompt may cost more, or less."""
-    bound = _most_at(price, prompt, output, price.units, units)
+    bound = _most_at(price, prompt, output, price.units, units, asked)
     if price.long is not None and prompt > price.long.above:
-        bound = max(bound, _most_long(price, price.long, prompt, output, units))
+        bound = max(bound, _most_long(price, price.long, prompt, output, units, asked))
     return settle(bound) + price.request
 
 
@@ -172,8 +173,10 @@ def most_more(price: Price, output: int) -> int:
     return settle(bound if price.long is None else max(bound, _most_long(price, price.long, 0, output, None)))
 
 
-def _most_long(price: Price, long: LongRates, prompt: int, output: int, units: Mapping[str, int] | None) -> int:
-    return _most_at(long, prompt, output, price.units if long.units is None else long.units, units)
+def _most_long(
+    price: Price, long: LongRates, prompt: int, output: int, units: Mapping[str, int] | None, asked: str = ""
+) -> int:
+    return _most_at(long, prompt, output, price.units if long.units is None else long.units, units, asked)
 
 
 def _most_at(
@@ -182,13 +185,17 @@ def _most_at(
     output: int,
     priced: Mapping[str, int] | None,
     units: Mapping[str, int] | None,
+    asked: str = "",
 ) -> int:
     into, out, beside = max(rates.input, rates.cached_input or 0, rates.cache_write or 0), rates.output, 0
     if priced:
         for name, rate in priced.items():
-            bucket = UNITS[name].part_of if name in UNITS else None
+            unit = UNITS.get(name)
+            bucket = unit.part_of if unit is not None else None
             if bucket == "output":
                 out = max(out, rate)
+            elif unit is not None and unit.on_request and name != asked:
+                continue
             elif bucket is not None:
                 into = max(into, rate)
             elif units:

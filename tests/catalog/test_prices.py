@@ -11,6 +11,7 @@ from catalog.models import Price
 from gateway.control.compile import compile_all
 from gateway.snapshot import LongRates
 from portal.keys.offers import price_words
+from portal.people.models import AuditEvent
 from portal.people.permissions import Role
 from tests.catalog.test_pages import page, signed_in
 from tests.factories.catalog import ModelFactory, ServedModelFactory
@@ -54,6 +55,7 @@ def test_what_is_priced_by_images_alone_shows_that_where_others_show_tokens(clie
     for url in (reverse("catalog-model-list"), reverse("catalog-admin-model-list")):
         assert "$0.04 per image" in page(client, url)
     assert price_words(Price.objects.get()) == "$0.04 per image"
+    assert AuditEvent.objects.get(event__endswith="price:set").after["Images"] == "$0.04 per image"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import dataclasses
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -79,15 +79,19 @@ def unit_prices(draw: st.DrawFn) -> Price:
     return dataclasses.replace(price, units=draw(units), long=draw(st.none() | long))
 
 
+@settings(max_examples=40)
 @given(unit_usages(), unit_prices(), TOKENS, TOKENS)
 def test_units_and_long_prompts_never_cost_more_than_is_reserved(
     usage: Usage, price: Price, more: int, out: int
 ) -> None:
     """The bound holds for whatever is within it, on either side of the length from which prices change."""
-    bound = most(price, usage.input_tokens + more, usage.output_tokens + out, usage.units)
+    [hour] = [name for name, unit in UNITS.items() if unit.on_request]
+    asked = hour if hour in (usage.units or {}) else ""
+    bound = most(price, usage.input_tokens + more, usage.output_tokens + out, usage.units, asked)
     assert 0 <= cost(usage, price) <= bound
 
 
+@settings(max_examples=40)
 @given(unit_usages(), unit_prices(), TOKENS)
 def test_an_answer_that_outgrows_its_bound_is_topped_up_by_what_it_may_cost(
     usage: Usage, price: Price, more: int
@@ -96,6 +100,7 @@ def test_an_answer_that_outgrows_its_bound_is_topped_up_by_what_it_may_cost(
     assert cost(longer, price) - cost(usage, price) <= most_more(price, more) + 1  # each rounds for itself
 
 
+@settings(max_examples=40)
 @given(unit_prices(), TOKENS, st.integers(1, 2_000_000), st.integers(0, WIDEST_CONTEXT), st.integers(0, 5_000))
 def test_no_document_costs_more_than_is_reserved_for_it(
     price: Price, size: int, context: int, prompt: int, output: int
@@ -109,6 +114,14 @@ def test_no_document_costs_more_than_is_reserved_for_it(
     beyond = price.long is not None and price.long.above >= context
     taken = Usage(prompt if beyond else min(prompt, context), 0, 0, min(output, context))
     assert cost(taken, price) <= reserved
+
+
+def test_nothing_is_reserved_for_an_hour_in_the_cache_that_nobody_asks_for() -> None:
+    price = Price(
+        "p", 0, 3_000_000_000, 15_000_000_000, cache_write=3_750_000_000, units={"cache_write_1h_tokens": 6 * 10**9}
+    )
+    assert most(price, 1_000, 0) == 3_750_000
+    assert most(price, 1_000, 0, None, "cache_write_1h_tokens") == 6_000_000
 
 
 def test_a_long_prompt_is_charged_in_whole_at_its_own_rates_and_units_at_theirs() -> None:
