@@ -25,11 +25,12 @@ _EVENTS = (b"data:", b"event:", b":")
 class Measure:
     """How long a sound plays that passes by: by its bytes, and by what its first ones say of the rest."""
 
-    __slots__ = ("_form", "_head", "size")
+    __slots__ = ("_form", "_head", "_most_s", "size")
 
-    def __init__(self, form: str) -> None:
-        """`form`: of OpenAI's `response_format`."""
-        self._form, self._head, self.size = form, bytearray(), 0
+    def __init__(self, form: str, most_s: float) -> None:
+        """`form`: of OpenAI's `response_format`; `most_s`: how long it is at most, where nothing tells."""
+        self._form, self._most_s = form, most_s
+        self._head, self.size = bytearray(), 0
 
     def add(self, data: bytes) -> None:
         """Take the next bytes."""
@@ -45,7 +46,7 @@ class Measure:
             return self.size * 8 / PCM_BITRATE
         known = played_s(self._head)
         if not known:
-            return self.size * 8 / UNKNOWN_BITRATE
+            return min(self.size * 8 / UNKNOWN_BITRATE, self._most_s)
         if played_s(self._head[: len(self._head) // 2]) == known:
             return known  # its container tells how long the whole is
         return known * self.size / len(self._head)
@@ -55,7 +56,7 @@ class SpeechStream:
     """See `Stream`. `usage` is what the provider said, else what passed by until then, once anything has."""
 
     __slots__ = (
-        "_buffer", "_characters", "_event_form", "_first", "_measure", "_most_tokens", "_prompt_tokens", "_told",
+        "_buffer", "_characters", "_event_form", "_first", "_measure", "_prompt_tokens", "_told",
         "done", "error", "prompt_usage",
     )  # fmt: skip
 
@@ -63,9 +64,9 @@ class SpeechStream:
         """`events`: the client asked for events. `characters` are billed, `prompt_bytes` are read, `most_tokens` made."""
         self._event_form: bool | None = None if events else False  # None: the first bytes say
         self._first = b""  # too few bytes yet to say
-        self._measure = Measure(form)
+        self._measure = Measure(form, most_tokens / TOKENS_A_SECOND)
         self._buffer = EventBuffer()
-        self._characters, self._most_tokens = characters, most_tokens
+        self._characters = characters
         self._prompt_tokens = prompt_bytes // BYTES_A_TOKEN + 1
         self._told: Usage | None = None
         self.prompt_usage: Usage | None = None
@@ -77,7 +78,7 @@ class SpeechStream:
         """See `Stream.usage`."""
         if self._told is not None or not self._measure.size:
             return self._told
-        made = min(ceil(self._measure.seconds * TOKENS_A_SECOND), self._most_tokens)
+        made = ceil(self._measure.seconds * TOKENS_A_SECOND)
         return self._used(self._prompt_tokens, made, ("tokens",))
 
     def feed(self, data: bytes) -> bytes:
