@@ -15,7 +15,7 @@ from gateway.types import Usage
 
 Moment = Literal["began", "spoke"]
 MOST_ASKED = 16  # responses that were asked for, and of which the provider has said nothing yet
-MOST_RUNNING = 32
+MOST_RUNNING = 64
 
 
 @dataclass(slots=True, eq=False)

@@ -26,7 +26,8 @@ async def update(purse: Purse, event: events.SessionUpdate) -> None:
     said = said_in(session, sizes_in(session))
     if said.automatic:
         await purse.stand_by(said)
-    purse.settings.asked(said)
+    event.event_id = event.event_id or new_id("event")
+    purse.settings.asked(event.event_id, said)
 
 
 async def append(purse: Purse, event: events.Append) -> None:

@@ -10,8 +10,10 @@ from typing import Any
 
 import msgspec
 
+from gateway.errors import RequestError
 from gateway.realtime.events import CAPS, transcription_in
 
+MOST_ASKED = 32
 PCM = frozenset({"audio/pcm", "pcm16", None})
 
 
@@ -62,13 +64,22 @@ class Settings:
         """`most`: the output tokens of a response that is asked for without a cap, 0 where that is not known."""
         self._most = most
         self._confirmed = Said(automatic=True, cap=0, transcribed=False, pcm_in=True, pcm_out=True)
-        self._asked: list[Said] = []  # and not confirmed yet
+        self._asked: dict[str, Said] = {}  # by the event's id, in the order of asking, and not confirmed yet
         self._sizes: dict[str, int] = {}
 
-    def asked(self, said: Said) -> None:
-        """Take note of settings that the client asks for."""
-        self._asked.append(said)
+    def asked(self, event_id: str, said: Said) -> None:
+        """Take note of settings that the client asks for. Raises RequestError for too many at a time."""
+        if len(self._asked) >= MOST_ASKED or event_id in self._asked:
+            raise RequestError(
+                f"Up to {MOST_ASKED} changes of the session, each with an event id of its own, may wait for session.updated.",
+                param="event_id",
+            )
+        self._asked[event_id] = said
         self._grow(said)
+
+    def refused(self, event_id: str) -> None:
+        """Take note that the provider did not take the settings of an event."""
+        self._asked.pop(event_id, None)
 
     def confirmed(self, said: Said) -> None:
         """Take note of what the provider says is in force. It answers in the order of asking."""
@@ -82,17 +93,17 @@ class Settings:
         )
         self._grow(said)
         if self._asked:
-            self._asked.pop(0)
+            del self._asked[next(iter(self._asked))]
 
     @property
     def automatic(self) -> bool:
         """Whether the provider may begin a response by itself."""
-        return any(said.automatic for said in (self._confirmed, *self._asked))
+        return any(said.automatic for said in (self._confirmed, *self._asked.values()))
 
     @property
     def transcribed(self) -> bool:
         """Whether what is heard is transcribed."""
-        return any(said.transcribed for said in (self._confirmed, *self._asked))
+        return any(said.transcribed for said in (self._confirmed, *self._asked.values()))
 
     @property
     def cap(self) -> int:
@@ -101,18 +112,18 @@ class Settings:
 
     def cap_with(self, *more: Said) -> int:
         """Return the same, for the case that these settings come into force, too."""
-        caps = [said.cap for said in (self._confirmed, *self._asked, *more) if said.cap is not None]
+        caps = [said.cap for said in (self._confirmed, *self._asked.values(), *more) if said.cap is not None]
         return max([one or self._most for one in caps]) if self._most or 0 not in caps else 0
 
     @property
     def pcm_in(self) -> bool:
         """Whether all sound comes in as PCM."""
-        return all(said.pcm_in is not False for said in (self._confirmed, *self._asked))
+        return all(said.pcm_in is not False for said in (self._confirmed, *self._asked.values()))
 
     @property
     def pcm_out(self) -> bool:
         """Whether all sound goes out as PCM."""
-        return all(said.pcm_out is not False for said in (self._confirmed, *self._asked))
+        return all(said.pcm_out is not False for said in (self._confirmed, *self._asked.values()))
 
     @property
     def size(self) -> int:

@@ -67,7 +67,7 @@ class Views:
             settings: dict[str, Any] = {} if rules.cap_name == "max_response_output_tokens" else {"type": "realtime"}
             settings[rules.cap_name] = rules.most_output
             self._own_update = True
-            purse.settings.asked(Said(cap=rules.most_output))
+            purse.settings.asked(OURS, Said(cap=rules.most_output))
             self._up(events.written(events.SessionUpdate(event_id=OURS, session=settings)))
         self.ready = True
         return True
@@ -127,6 +127,7 @@ class Views:
             raise UpstreamError(f"The provider {self._purse.rules.provider} does not take a cap of its answers.")
         if isinstance(event_id, str):
             self._purse.responses.refused(event_id)
+            self._purse.settings.refused(event_id)
         return True
 
 
