@@ -14,9 +14,13 @@ from gateway.errors import RequestError
 MOST = 16  # OpenAI's, "Create image edit"; a mask and markup come on top
 EDITED = ("image", "image[]", "images")
 NAMES = (*EDITED, "mask", "markup")
+_PARTS = frozenset({"image_url", "url", "type", "detail"})
 _SCHEMES = ("https://", "http://", "data:")
 _INLINE = re.compile(r"data:(image/[a-z0-9.+-]{1,40});base64,", re.IGNORECASE)
-_STORED = "files stored at the provider belong to its account, which all callers share here. Send the image inline."
+_STORED = (
+    'a picture is its "image_url" alone, inline or a public address: files stored at the provider belong to its account, '
+    "which all callers share here."
+)
 
 
 def count(members: Members) -> int:
@@ -64,11 +68,10 @@ def _address(picture: Any, param: str) -> str:
     Raises RequestError for what is neither inline nor at a public address.
     """
     address = picture
-    if isinstance(picture, dict):
-        if picture.get("file_id") is not None:
+    while isinstance(address, dict):
+        if any(value is not None for name, value in address.items() if name not in _PARTS):
             raise parameters.unsupported(param, _STORED)
-        address = picture.get("image_url", picture.get("url"))
-        address = address.get("url") if isinstance(address, dict) else address
+        address = address.get("image_url", address.get("url"))
     if not isinstance(address, str):
         raise RequestError(
             f'The parameter "{param}" must be an object with an "image_url": an address, or the image as a data URL.',
