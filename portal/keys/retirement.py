@@ -7,6 +7,7 @@ from django.db.models import QuerySet, Sum
 from django.utils import timezone
 
 from billing.models import RollupDay
+from catalog.actions.routes import route_of
 from catalog.models import Model
 from portal.keys.models import Key
 from portal.keys.notices import tell_all
@@ -65,7 +66,9 @@ def tell_owners(*, actor: Actor, model: Model) -> int:
     """Tell the owners of keys that called `model` that it goes, each once. Needs catalog.manage. Returns how many there are."""
     demand(actor, "catalog.manage")
     when = f"on {model.retires_on.isoformat()}" if model.retires_on else "soon"
-    words = f"{model.display_name} is retired {when}, and your keys called it lately. Choose another model."
+    redirect = route_of(model).redirect
+    then = f"Their calls go on to {redirect.to}, where they may use it." if redirect else "Choose another model."
+    words = f"{model.display_name} is retired {when}, and your keys called it lately. {then}"
     with recorded(actor, "model:tell_owners", model) as trail:
         owners = list(_owners(model))
         tell_all(owners, f"model-retires:{model.pk}:{model.retires_on or ''}", words, f"/catalog/models/{model.slug}")
