@@ -123,8 +123,16 @@ def test_what_is_wrong_or_not_metered_is_refused(changes: dict[str, Any], param:
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"image": []}, {"image": 5}, {"images": [{"file_id": "file-1"}]}, {"image": {"image_url": {"url": "https://e/a", "file_id": "file-1"}}}, {"image": "gs://a/b"}, {"image": ["https://e/a"] * 19}],
-)  # fmt: skip
+    [
+        {},
+        {"image": []},
+        {"image": 5},
+        {"images": [{"file_id": "file-1"}]},
+        {"image": {"image_url": {"url": "https://e/a", "file_id": "file-1"}}},
+        {"image": "gs://a/b"},
+        {"image": ["https://e/a"] * 19},
+    ],
+)
 def test_pictures_that_are_missing_stored_or_too_many_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(RequestError, match="image"):
         parsed(parse.parse_edit, BODY | changes)
