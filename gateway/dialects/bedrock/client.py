@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from gateway.dialects import shapes
+from gateway.dialects.anthropic.content import input_of
 from gateway.dialects.bedrock.content import read_messages, read_system
 from gateway.dialects.bedrock.formats import BY, SIGNERS, WRITTEN_STOPS
 from gateway.dialects.bedrock.usage import written_usage
@@ -133,11 +134,7 @@ def _written(part: Part) -> dict[str, Any] | None:
     if isinstance(part, Text):
         return {"text": part.text} if part.text else None
     if isinstance(part, ToolCall):
-        try:
-            arguments = msgspec.json.decode(part.arguments or "{}")
-        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-            arguments = {}
-        return {"toolUse": {"toolUseId": part.id, "name": part.name, "input": arguments}}
+        return {"toolUse": {"toolUseId": part.id, "name": part.name, "input": input_of(part.arguments)}}
     if isinstance(part, Thinking):
         if part.redacted:
             if part.by != BY:

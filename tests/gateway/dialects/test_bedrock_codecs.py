@@ -68,6 +68,13 @@ def test_what_is_written_is_what_boto_reads() -> None:
     assert again.choices[0].parts[1:] == answer.choices[0].parts[1:]
 
 
+def test_arguments_that_were_cut_off_are_not_told_as_none() -> None:
+    answer = Answer("", "", [Choice([ToolCall("t1", "remove", '{"path": "/tm')], "tools")], Usage(3, output_tokens=2))
+    written = json.loads(ConverseClient().answer(cast(Any, None), answer))
+    (block,) = written["output"]["message"]["content"]
+    assert block["toolUse"]["input"] == {"INVALID_JSON": '{"path": "/tm'}
+
+
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20).filter(str.strip)
 NAME = st.from_regex(r"[a-zA-Z0-9_-]{1,20}", fullmatch=True)
 TITLE = st.from_regex(r"[a-zA-Z0-9-]{1,20}", fullmatch=True)  # what Converse takes as a document's name
