@@ -32,7 +32,10 @@ UNITS = {
     "cached_image_tokens": "cache_image_read_mtok",
     "output_image_tokens": "output_image_mtok",
     "cache_write_1h_tokens": "cache_write_1h_mtok",
+    "characters": "input_mchars",
 }
+HOURS = "input_audio_hours"  # of sound that is sent; what stands beside it is the same in other words
+SECONDS = 3_600
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +126,15 @@ def price_of(model: PackagedModel, at: datetime) -> PackagedPrice | None:
     of_the_day = [listed.get_prices(midnight + timedelta(hours=hour)) for hour in range(24)]
     dearest = max(of_the_day, key=lambda price: [_amount(price, name) or 0 for name in ("output_mtok", "input_mtok")])
     rates = {name: _nano(_amount(dearest, theirs)) for name, theirs in RATES.items()}
-    if not rates["input"] and not rates["output"]:
+    units = _rates(dearest, UNITS) | _by_time(dearest)
+    if not rates["input"] and not rates["output"] and not units:
         return None
     return PackagedPrice(
         input=rates["input"] or 0,
         output=rates["output"] or 0,
         cached_input=rates["cached_input"],
         cache_write=rates["cache_write"],
-        units=_rates(dearest, UNITS),
+        units=units,
         long=_long(dearest, model.context),
         deprecated=bool(listed.deprecated),
     )
@@ -153,6 +157,12 @@ def _rates(price: ModelPrice, names: Mapping[str, str], *, longest: bool = False
     """Return the rates of `names` that the list has, in nano-USD; `longest`: those of the longest prompts."""
     found = {name: _nano(_amount(price, theirs, longest=longest)) for name, theirs in names.items()}
     return {name: rate for name, rate in found.items() if rate is not None}
+
+
+def _by_time(price: ModelPrice) -> dict[str, int]:
+    """Return the rate of a million seconds where a list has one of hours; a part of a nano-dollar counts as one."""
+    hour = _nano(_amount(price, HOURS))
+    return {} if hour is None else {"seconds": -(-hour * 1_000_000 // SECONDS)}
 
 
 @cache

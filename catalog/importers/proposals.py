@@ -10,6 +10,7 @@ from catalog.actions.models import create_model
 from catalog.actions.prices import set_price
 from catalog.importers.packaged import PackagedModel, PackagedPrice, models, price_of, source
 from catalog.models import Model, Price
+from catalog.rates import unit_lines
 from gateway.money import format_usd
 from portal.people.audit import Actor
 
@@ -81,6 +82,8 @@ def _rates(price: Price | PackagedPrice) -> tuple[object, ...]:
 
 def _words(price: Price | PackagedPrice) -> str:
     words = f"${format_usd(price.input)} in, ${format_usd(price.output)} out per 1M tokens"
+    if price.units and not price.input and not price.output:
+        return ", ".join(f"{line.amount} {line.unit}" for line in unit_lines(price.units))
     long = f"; above {price.long['above']:,} prompt tokens more" if price.long else ""
     others = f" (with {len(price.units)} other rates)" if price.units else ""
     return words + long + others

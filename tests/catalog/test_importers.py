@@ -32,8 +32,9 @@ def test_every_packaged_model_has_a_price_and_a_provider(model: PackagedModel) -
     price = price_of(model, NOW)
     assert model.at in providers()
     assert price is not None
-    assert price.input > 0
-    assert ("embeddings" in model.can) or price.output > 0
+    by_units = price.units.keys() & {"seconds", "characters"}
+    assert price.input > 0 or by_units
+    assert ("embeddings" in model.can) or price.output > 0 or by_units
 
 
 def test_the_well_known_vendors_are_there() -> None:
@@ -46,7 +47,7 @@ def test_a_price_is_the_packages_own_to_the_last_digit() -> None:
     for model in (one for one in models() if one.at == "openai"):
         theirs = listed.find_model(model.priced)
         assert theirs is not None
-        amount = theirs.get_prices(NOW).input_mtok  # type: ignore[attr-defined]  # made at run time
+        amount = theirs.get_prices(NOW).input_mtok or 0  # type: ignore[attr-defined]  # made at run time
         ours = price_of(model, NOW)
         assert ours is not None
         assert Decimal(ours.input) == (amount.base if isinstance(amount, TieredPrices) else Decimal(amount)) * 10**9
@@ -65,6 +66,15 @@ def test_rates_of_sound_and_of_caches_for_an_hour_come_along(taken_over: list[Mo
     claude, gemini = (Price.objects.get(model__slug=slug) for slug in ("claude-haiku-4-5", "gemini-2.5-flash"))
     assert claude.units == {"cache_write_1h_tokens": 2_000_000_000}
     assert gemini.units == {"input_audio_tokens": 1_000_000_000, "cached_audio_tokens": 100_000_000}
+
+
+def test_sound_is_priced_by_time_or_by_characters(taken_over: list[Model]) -> None:
+    rates = {
+        slug: Price.objects.get(model__slug=slug).units for slug in ("whisper-1", "groq/whisper-large-v3", "tts-1")
+    }
+    assert rates["whisper-1"] == {"seconds": 100_000_000_000}  # $0.36 an hour is $0.006 a minute
+    assert rates["groq/whisper-large-v3"] == {"seconds": 30_833_333_334}
+    assert rates["tts-1"] == {"characters": 15_000_000_000}
 
 
 def test_taking_over_twice_changes_nothing(taken_over: list[Model]) -> None:
