@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from gateway.routing.policy import DEFAULT_ROUTE, Alias, RoutePolicy
+from gateway.units import UNITS
 
 if TYPE_CHECKING:
     from gateway.quotas.baskets import Plan
@@ -44,6 +45,11 @@ class Price:
     units: Mapping[str, int] | None = field(default=None, hash=False)
     long: "LongRates | None" = None
     batch: int = 50
+
+    @property
+    def by_tokens(self) -> bool:
+        """Say whether tokens of any kind cost something."""
+        return bool(self.input or self.output) or any(UNITS[name].part_of for name in self.units or () if name in UNITS)
 
 
 @dataclass(frozen=True, slots=True)

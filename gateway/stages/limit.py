@@ -86,6 +86,8 @@ def demand_of(grant: Grant, has_output: bool, cap: int) -> Demand:
             billed = max(billed, WIDEST_CONTEXT)  # priced beyond its window here: its provider takes more
         output = min(request.output_cap or cap or context, context) * request.choices
         output += request.extra_output_bound * request.choices
+    elif output and not any(price.by_tokens for price in grant.prices()):
+        output = 0  # it is charged in other units alone, so no limit of tokens has to hold it
     units, asked = request.unit_bounds, request.priced_unit
     return Demand(1, prompt, output, max(most(price, billed, output, units, asked) for price in grant.prices()))
 

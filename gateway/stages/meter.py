@@ -143,7 +143,7 @@ def _lacks_tokens(usage: Usage, price: Price) -> bool:
     """Say whether a provider told units alone, such as images, of a model whose price is for tokens."""
     if not usage.units or usage.input_tokens or usage.output_tokens:
         return False
-    return bool(price.input or price.output) or any(UNITS[name].part_of for name in price.units or () if name in UNITS)
+    return price.by_tokens
 
 
 def _at_most(usage: Usage, grant: Grant, attempt: Attempt) -> Usage:

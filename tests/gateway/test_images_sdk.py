@@ -65,6 +65,8 @@ def test_images_by_the_sdk(gateway: LiveGateway, upstream: FakeUpstream) -> None
     assert edit.cost_nano_usd == 13 * 5_000 + 194 * 8_000 + 272 * 30_000
     assert last.cost_nano_usd == 40_000_000
     assert not any(closed.estimated for closed in gateway.journal.closed)
+    bounds = [opened.bound_output_tokens for opened in gateway.journal.opened]
+    assert bounds[0] >= 544 and bounds[-1] == 0  # no limit of tokens holds what is charged by image
     check_books(gateway, [upstream])
 
 
