@@ -12,6 +12,7 @@ PICTURE_URL = "https://pictures.example/cat.png"
 SHAPE = {
     "type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"], "additionalProperties": False,
 }  # fmt: skip
+OPEN = {name: value for name, value in SHAPE.items() if name != "additionalProperties"}  # as Gemini's clients write it
 CITY = {
     "type": "object",
     "properties": {"city": {"type": "string", "description": "Ort, z. B. Zürich"}},
@@ -136,6 +137,10 @@ def _forced(ask: Ask) -> Any:
     return ask.choice, ask.thinks
 
 
+def _open(ask: Ask) -> Any:
+    return {name: value for name, value in (ask.schema or {}).items() if name != "additionalProperties"}
+
+
 def _marked(ask: Ask) -> Any:
     return any(part.cached for part in ask.parts(Text))
 
@@ -173,6 +178,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature("Tools", "choice: none", _tools(choice="none"), _may_call),
     Feature("Tools", "one call at a time", _tools(parallel=False), lambda ask: ask.parallel, "tool"),
     Feature("Format", "JSON of a schema", _ask(schema=SHAPE), lambda ask: ask.schema, "json"),
+    Feature("Format", "JSON of a schema that leaves objects open", _ask(schema=OPEN), _open, "json"),
     Feature("Format", "JSON of any shape", _ask(json=True), lambda ask: ask.json, "json"),
     Feature("Thought", "asked for by effort", _ask(effort="high", cap=40_000), _thinks, "thought", blank=False),
     Feature("Thought", "asked for by budget", _ask(budget=10_240, cap=40_000), _thinks, "thought", blank=False),

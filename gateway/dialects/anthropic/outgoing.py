@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from gateway.dialects.anthropic.content import WHO, marked, write_blocks
+from gateway.dialects.anthropic.schema import closed
 from gateway.dialects.anthropic.thinking import written_thinking
 from gateway.dialects.canonical import Format, Message, Request, Tool, ToolResult, cannot
 
@@ -90,4 +91,4 @@ def _tool_choice(asked: Request) -> dict[str, Any]:
 def _format(form: Format) -> dict[str, Any]:
     if form.schema is None:
         raise cannot("response_format", WHO, "JSON of any shape cannot be asked for. Send a json_schema.")
-    return {"type": "json_schema", "schema": form.schema}
+    return {"type": "json_schema", "schema": closed(form.schema)}

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.dialects.anthropic.schema import closed
 from gateway.dialects.bedrock.formats import DOCUMENT_FORMATS, IMAGE_FORMATS, SIGNERS
 from gateway.dialects.bedrock.models import extra_fields, is_claude, output_effort
 from gateway.dialects.canonical import (
@@ -200,7 +201,7 @@ def _output_config(asked: Request, upstream_model: str) -> dict[str, Any]:
 def _text_format(form: Format) -> dict[str, Any]:
     if form.schema is None:
         raise cannot("response_format", WHO, "it can only be held to a schema. Send one.")
-    wanted = {"schema": msgspec.json.encode(form.schema).decode()}
+    wanted = {"schema": msgspec.json.encode(closed(form.schema)).decode()}
     if form.name:
         wanted["name"] = form.name
     if form.description:
