@@ -30,7 +30,9 @@ class Request:
     def stood_by(self) -> bool:
         """Whether it was reserved in a session for a response that never came."""
         event = self.event
-        return event.endpoint == REALTIME.name and not (event.input_tokens or event.output_tokens or event.cost_nano_usd)
+        return event.endpoint == REALTIME.name and not (
+            event.input_tokens or event.output_tokens or event.cost_nano_usd
+        )
 
     @property
     def outcome(self) -> str:
