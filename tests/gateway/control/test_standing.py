@@ -42,8 +42,9 @@ def deployment() -> Deployment:
 
 
 @pytest.fixture
-def gateway(deployment: Deployment) -> Iterator[Any]:
-    """A gateway's runtime, as far as this needs one."""
+def gateway(deployment: Deployment, settings: Any) -> Iterator[Any]:
+    """A gateway's runtime, as far as this needs one, in a portal that shares nothing."""
+    settings.REDIS_URL = ""
     clock = SimpleNamespace(now=time.time, monotonic=time.monotonic)
     policy = compiled(deployment)
     world = make.snapshot([make.model("chat", policy)], [])
