@@ -82,9 +82,9 @@ class DatabaseKept:
         """Return pending responses that are to be asked about now, and that no other process asks about meanwhile."""
         return await self._asked(rows.due, self._now(), limit)
 
-    async def sweep(self) -> None:
-        """Delete what has expired a while ago."""
-        await self._asked(rows.sweep, self._now())
+    async def sweep(self) -> bool:
+        """Delete some of what has expired a while ago; returns whether there is more."""
+        return await self._asked(rows.sweep, self._now())
 
     async def _noted(self, note: Note) -> None:
         done = asyncio.get_running_loop().create_future()

@@ -18,6 +18,7 @@ from gateway.snapshot import UNSET, KeyEntry, Price
 from gateway.types import Usage
 
 MOST_LISTED = 10_000
+SWEPT = 300  # at once, so that SQLite's one writer is not kept from others
 FIRST_ASK = timedelta(seconds=3)
 LONGEST_WAIT = timedelta(minutes=5)
 GIVE_UP = timedelta(days=3)  # then the bound stays
@@ -137,12 +138,15 @@ def due(now: float, limit: int) -> list[Kept]:
     return taken
 
 
-def sweep(now: float) -> None:
-    """Delete what has expired or was deleted, unless it is still to be settled."""
+def sweep(now: float) -> bool:
+    """Delete some of what has expired or was deleted, unless it is still to be settled; returns whether there is more."""
     past = _moment(now) - SWEEP_AFTER
     gone = KeptObject.objects.filter(Q(expires_at__lt=past) | Q(deleted_at__lt=past), pending__isnull=True)
-    ids = list(gone.values_list("pk", flat=True)[:1000])
-    KeptObject.objects.filter(pk__in=ids).delete()
+    ids = list(gone.values_list("pk", flat=True)[:SWEPT])
+    with transaction.atomic():
+        KeptItem.objects.filter(made_by__in=ids).delete()
+        KeptObject.objects.filter(pk__in=ids).delete()
+    return len(ids) == SWEPT
 
 
 def _keep_items(id_: str, items: Sequence[str]) -> None:

@@ -41,8 +41,8 @@ class Settler:
             try:
                 await self.once()
                 if time.monotonic() >= self._sweep_at:
-                    self._sweep_at = time.monotonic() + SWEEP_S
-                    await self._kept.sweep()
+                    more = await self._kept.sweep()
+                    self._sweep_at = time.monotonic() + (0.0 if more else SWEEP_S)
             except Exception as error:  # the database may be away; what is due stays due
                 log.warning("background responses are not settled at present: %s", type(error).__name__)
 

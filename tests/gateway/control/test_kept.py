@@ -105,5 +105,5 @@ def test_what_was_noted_is_found_again_until_it_is_deleted_or_expires() -> None:
     assert rows.listed("file", make.key_entry("key_2", owner_id="user_2"), now) == []
     rows.forget("resp_1", now)
     assert rows.found(["resp_1"], now) == [] and rows.makers(["msg_1"], now) == {}
-    rows.sweep(now + 90_000)
+    assert not rows.sweep(now + 90_000)
     assert set(KeptObject.objects.values_list("pk", flat=True)) == {"resp_1"}  # it is still to be settled
