@@ -55,8 +55,9 @@ def form(
 
 def relayed(stream: Any, data: bytes, places: list[int]) -> bytes:
     """Pass bytes through a stream, cut at these places."""
-    passed = b"".join(stream.feed(piece) for piece in cut(data, places) if piece)
-    return passed + stream.end()
+    passed: bytes = b"".join(stream.feed(piece) for piece in cut(data, places) if piece)
+    passed += stream.end()
+    return passed
 
 
 def test_a_recording_is_measured_by_its_bytes_and_not_by_what_its_head_claims() -> None:

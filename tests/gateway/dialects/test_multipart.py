@@ -30,7 +30,7 @@ def by_requests(fields: dict[str, str], files: dict[str, tuple[str, bytes]]) -> 
     """What urllib3 writes."""
     request = requests.Request("POST", "http://a/", data=fields, files=files).prepare()
     assert isinstance(request.body, bytes)
-    return request.body, request.headers["content-type"].encode()
+    return request.body, str(request.headers["content-type"]).encode()
 
 
 def read_by_email(body: bytes, content_type: str) -> list[tuple[str, str | None, bytes]]:
