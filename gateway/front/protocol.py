@@ -59,6 +59,7 @@ class FastLane(BoundedConnection):
             self._offer = True
             return
         self._unheard = 0
+        websocket, self._websocket = self._websocket, False
         version = parser.get_http_version()
         headers = self.checked_headers(version)
         if len(self.pipeline) >= MAX_PIPELINED:
@@ -82,7 +83,7 @@ class FastLane(BoundedConnection):
             keep_alive=version == "1.1" and parser.should_keep_alive(),
         )
         exchange.refusal = self._refusal()
-        exchange.offers_websocket, self._websocket = self._websocket, False
+        exchange.offers_websocket = websocket
         self.cycle = exchange  # type: ignore[assignment]
         if self._turn is None:
             self._take(exchange)
