@@ -40,6 +40,8 @@ def permitted(
     endpoint: Endpoint, principal: Principal, request: ParsedRequest, snapshot: Snapshot, now: float, bounds: Bounds
 ) -> Grant | None:
     """Return the grant of a call like one that was granted before; None: it has to be decided."""
+    if not _is_usual(request):
+        return None
     permit = snapshot.permits.get((principal.key.key_id, request.model, endpoint.dialect, endpoint.kind, bounds))
     if permit is None or permit.grant.principal is not principal or now >= permit.until:
         return None
@@ -47,7 +49,9 @@ def permitted(
 
 
 def keep(endpoint: Endpoint, grant: Grant, now: float, bounds: Bounds) -> None:
-    """Remember a grant for the calls to come: one that depends on nothing else of the call."""
+    """Remember a grant for the calls to come, if nothing else of this one had a part in it."""
+    if not _is_usual(grant.request):
+        return
     permits, principal, model = grant.snapshot.permits, grant.principal, grant.model
     if len(permits) >= MAX_PERMITS:
         permits.clear()
@@ -58,3 +62,8 @@ def keep(endpoint: Endpoint, grant: Grant, now: float, bounds: Bounds) -> None:
     until = min([moment for moment in moments if moment > now], default=float(UNSET))
     name = (principal.key.key_id, grant.request.model, endpoint.dialect, endpoint.kind, bounds)
     permits[name] = Permit(grant, until)
+
+
+def _is_usual(request: ParsedRequest) -> bool:
+    """Say whether of a request only the name of its model decides: nothing is to be kept or gone on from, or priced apart."""
+    return bool(request.model) and request.kept is None and not request.priced_unit
