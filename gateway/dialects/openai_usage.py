@@ -47,12 +47,15 @@ def usage_of(usage: object) -> Usage | None:
 
 def usage_in(chunk: dict[str, Any]) -> Usage | None:
     """Read the usage of a chunk of a stream: OpenAI's place, Groq's (`x_groq`), or Moonshot's (the last choice)."""
-    found = usage_of(chunk.get("usage"))
-    if found is not None:
+    if (given := chunk.get("usage")) is not None and (found := usage_of(given)) is not None:
         return found
-    groq, choices = chunk.get("x_groq"), chunk.get("choices")
-    places = [groq, *(choices if isinstance(choices, list) else ())]
-    return next((told for place in places if isinstance(place, dict) and (told := usage_of(place.get("usage")))), None)
+    if "x_groq" in chunk and isinstance(groq := chunk["x_groq"], dict) and (told := usage_of(groq.get("usage"))):
+        return told
+    choices = chunk.get("choices")
+    for place in choices if isinstance(choices, list) else ():
+        if isinstance(place, dict) and "usage" in place and (told := usage_of(place["usage"])):
+            return told
+    return None
 
 
 def generated(body: bytes) -> list[bytes]:

@@ -86,7 +86,10 @@ class ChatReader:
             found.append(Begun(said(chunk.get("id")), said(chunk.get("model")), created=counted(chunk, "created")))
         for given in choices:
             index = counted(given, "index")
-            found += self._choices.setdefault(index, _ChoiceReader(index)).read(given)
+            choice = self._choices.get(index)
+            if choice is None:
+                choice = self._choices[index] = _ChoiceReader(index)
+            found += choice.read(given)
         usage = usage_in(chunk)
         if usage is not None:
             self._complete = not choices or bool(choices[0].get("finish_reason"))

@@ -88,7 +88,10 @@ class GeminiReader:
         for candidate in listed(chunk.get("candidates")):
             index = candidate.get("index")
             number = index if isinstance(index, int) else 0
-            self._candidates.setdefault(number, _Candidate(number)).take(candidate, found)
+            one = self._candidates.get(number)
+            if one is None:
+                one = self._candidates[number] = _Candidate(number)
+            one.take(candidate, found)
         if blocked(chunk) and not self._blocked:
             self._blocked = True  # even where something of an answer has come by then
             for one in self._candidates.values():

@@ -161,7 +161,8 @@ def test_a_conversation_as_messages() -> None:
          {"stop_sequences": ["end"], "temperature": 1, "top_p": 0.5}),
         ({"max_tokens": 5}, {"max_tokens": 5}),
         ({"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}}}},
-         {"output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}}}),
+         {"output_config": {"format": {"type": "json_schema",
+                                       "schema": {"type": "object", "additionalProperties": False}}}}),
         ({"reasoning_effort": "low"}, {"thinking": {"type": "enabled", "budget_tokens": 4096}}),
         ({"reasoning_effort": "high"}, {"thinking": {"type": "enabled", "budget_tokens": 6144}}),  # of 8192
         ({"reasoning_effort": "none"}, {"thinking": {"type": "disabled"}}),
