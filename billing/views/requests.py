@@ -16,6 +16,7 @@ from portal.people.access import current_viewer, requires
 from portal.people.streaming import csv_lines, streamed
 
 LISTED = ("team", "user", "key", "model")
+IN_FULL = 50  # attempts of one request; a session may have thousands
 
 
 @requires("usage.own")
@@ -61,5 +62,6 @@ def usage_detail(request: HttpRequest, request_id: str) -> HttpResponse:
     if not found:
         raise Http404("no such request")
     model_slug = slug_of(found[-1].request.event.model_id)
-    context = {"request_id": request_id, "attempts": found, "path": path(found), "model_slug": model_slug}
+    context = {"request_id": request_id, "attempts": found[-IN_FULL:], "path": path(found), "model_slug": model_slug}
+    context["earlier"] = len(found[:-IN_FULL])
     return render(request, "billing/usage_detail.html", context)

@@ -23,6 +23,7 @@ from gateway.types import Attempt, Call, Grant, ParsedRequest, Reserved, Usage
 
 # What is heard is transcribed by a model of its own, at that model's price; it is named within a session, not called at a path.
 TRANSCRIPTION = dataclasses.replace(REALTIME, capability="transcription")
+MOST_RESPONSES = 5_000  # of a session, transcriptions and refused ones included: each is an entry in the journal
 _NOTHING = Usage()
 
 
@@ -91,6 +92,11 @@ class SessionBooks:
 
     async def open(self, bound: Bound) -> Allowance:
         """See `Books.open`."""
+        if len(self._call.attempts) >= MOST_RESPONSES:
+            raise UnavailableError(
+                f"This session has asked for {MOST_RESPONSES:,} responses, the most of one session. Connect again.",
+                code="session_expired",
+            )
         grant, place = self.grant()
         demand = Demand(1, bound.input, bound.output, most(grant.price_of(place), bound))
         rates, money = asks_of(plan_of(grant.principal, grant.snapshot, grant.model.id), demand)
