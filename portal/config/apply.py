@@ -151,6 +151,13 @@ class _Applying:
         if "deployments" in fields:
             names = {place["provider"] for place in fields["deployments"]}
             providers = {provider.slug: provider for provider in Provider.objects.filter(slug__in=names)}
+            refused = {
+                f"deployments[{n}].provider": f'the provider "{place["provider"]}" is refused above'
+                for n, place in enumerate(fields["deployments"])
+                if place["provider"] not in providers
+            }
+            if refused:
+                raise ValidationError(refused)
             places = [
                 Place(
                     providers[place["provider"]], place["model"], place["weight"], place["enabled"],
@@ -170,7 +177,9 @@ class _Applying:
                     set_route(actor=self.actor, model=Model.objects.get(slug=slug), body=model["route"])
         for name, to in wanted.aliases.items():
             with self._at(f"aliases.{name}"):
-                self._alias(name, Model.objects.get(slug=to) if to else None)
+                if to and to not in self.model_ids:
+                    raise ValidationError(f'the model "{to}" is refused above')
+                self._alias(name, Model.objects.get(pk=self.model_ids[to]) if to else None)
 
     def _alias(self, name: str, model: Model | None) -> None:
         alias = Alias.objects.filter(slug=name).first()

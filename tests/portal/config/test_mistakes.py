@@ -213,6 +213,16 @@ def test_all_mistakes_of_a_file_are_told_at_once() -> None:
     ]
 
 
+def test_who_names_what_is_refused_is_told_so() -> None:
+    text = EXAMPLE.replace("region: eu", "options: {moon: full}") + "aliases: {everyday: chat-small}"
+    found = mistakes_of(text)
+    assert found[0].startswith("providers.acme.options.moon: There is no such option")
+    assert found[1:] == [
+        'models.chat-small.deployments[0].provider: the provider "acme" is refused above',
+        'aliases.everyday: the model "chat-small" is refused above',
+    ]
+
+
 def test_words_that_look_like_something_else_stay_text() -> None:
     """Norway is a region; a date in a name is no date."""
     from portal.config.apply import apply
