@@ -63,5 +63,5 @@ def usage_detail(request: HttpRequest, request_id: str) -> HttpResponse:
         raise Http404("no such request")
     model_slug = slug_of(found[-1].request.event.model_id)
     context = {"request_id": request_id, "attempts": found[-IN_FULL:], "path": path(found), "model_slug": model_slug}
-    context["earlier"] = len(found[:-IN_FULL])
+    context["earlier"] = found[:-IN_FULL]
     return render(request, "billing/usage_detail.html", context)
