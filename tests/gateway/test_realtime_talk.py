@@ -6,7 +6,8 @@ from collections.abc import Coroutine
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from gateway.errors import BudgetError, GatewayError, UpstreamError
@@ -14,6 +15,7 @@ from gateway.realtime.allowances import Allowance, Allowances
 from gateway.realtime.events import read, written
 from gateway.realtime.held import Bound, most, transcription_usage_of, usage_of
 from gateway.realtime.purse import Over, Purse, Rules
+from gateway.realtime.settings import Said, Settings, said_in
 from gateway.realtime.talk import Talk
 from gateway.snapshot import Price
 from gateway.stages.meter import cost
@@ -179,7 +181,7 @@ def take(world: World, kind: str, value: Any) -> None:
             world.finish(value)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(max_examples=60, deadline=None)
 @given(STEPS, st.sampled_from([10**6, 2 * 10**9, ENOUGH]))
 def test_what_was_told_is_charged_and_what_costs_was_reserved(steps: list[tuple[str, Any]], budget: int) -> None:
     world, over = World(budget), False
@@ -273,3 +275,32 @@ def test_usage_of_each_kind() -> None:
     assert usage_of(None) is None
     assert usage_of({"input_tokens": 0, "output_tokens": 0}) is None
     assert transcription_usage_of({"type": "duration", "seconds": 2.2}) == Usage(units={"seconds": 3})
+
+
+@pytest.mark.parametrize(
+    ("session", "automatic", "cap", "pcm"),
+    [
+        ({"turn_detection": None, "max_response_output_tokens": 9, "input_audio_format": "g711_ulaw"}, False, 9, False),
+        ({"turn_detection": {"type": "server_vad", "create_response": False}, "max_output_tokens": "inf"}, False, 0, None),
+        ({"audio": {"input": {"turn_detection": {"create_response": False, "idle_timeout_ms": 5}}}}, True, None, None),
+        ({"audio": {"input": {"turn_detection": {"type": "semantic_vad"}, "format": {"type": "audio/pcmu"}}}}, True, None, False),
+        ({"audio": {"input": {"format": {"type": "audio/pcm", "rate": 24_000}}}}, None, None, True),
+    ],
+)  # fmt: skip
+def test_settings_of_either_time(
+    session: dict[str, Any], automatic: bool | None, cap: int | None, pcm: bool | None
+) -> None:
+    said = said_in(session, {})
+    assert (said.automatic, said.cap, said.pcm_in) == (automatic, cap, pcm)
+
+
+def test_until_settings_are_confirmed_the_dearer_count() -> None:
+    known = Settings(4_096)
+    known.confirmed(Said(automatic=True, cap=100))
+    known.asked("a", Said(cap=7))
+    known.asked("b", Said(automatic=False, cap=0))
+    assert (known.cap, known.automatic) == (4_096, True)
+    known.refused("b")
+    assert known.cap == 100
+    known.confirmed(Said(cap=7))
+    assert (known.cap, known.automatic) == (7, True)
