@@ -243,6 +243,8 @@ class _Applying:
             row = create_application(actor=self.actor, team=team, slug=slug, name=name, owner=None)
         if "data_class" in fields:
             set_data_floor(actor=self.actor, application=row, data_class=fields["data_class"])
+        if "quotas" in fields:
+            self._quotas("application", row.pk, fields["quotas"], f"teams.{team.slug}.applications.{slug}")
 
     def _members(self, team: Team, emails: list[str], role: str, *, keep: list[str]) -> None:
         """Add who is listed; take out who was listed before and is not any more (who came otherwise stays)."""

@@ -88,6 +88,9 @@ def _quotas(wanted: Wanted, known: set[str]) -> list[str]:
     for section, entries in sections.items():
         for name, fields in entries.items():
             mistakes += unknown_models(fields.get("quotas", []), f"{section}.{name}", known)
+    for team, wanted_team in wanted.teams.items():
+        for name, application in wanted_team.get("applications", {}).items():
+            mistakes += unknown_models(application.get("quotas", []), f"teams.{team}.applications.{name}", known)
     return mistakes
 
 

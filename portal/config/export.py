@@ -99,8 +99,12 @@ def _team(entry: Tree) -> Tree:
     for name, role in (("leads", "lead"), ("members", "member")):
         shown[name] = FlowList(email for email, held in entry["members"].items() if held == role)
     if entry["applications"]:
-        shown["applications"] = {slug: Flow(one) for slug, one in entry["applications"].items()}
+        shown["applications"] = {slug: _application(one) for slug, one in entry["applications"].items()}
     return shown | {"models": FlowList(entry["models"]), "quotas": _quotas(entry["quotas"])}
+
+
+def _application(entry: Tree) -> Flow:
+    return Flow(entry | ({"quotas": _quotas(entry["quotas"])} if "quotas" in entry else {}))
 
 
 def _quotas(entry: Tree) -> list[Flow]:

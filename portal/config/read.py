@@ -226,6 +226,7 @@ PERSON: Readers = {
 APPLICATION: Readers = {
     "name": _text(empty=False),
     "data_class": _choice(("", *DATA_CLASSES)),
+    "quotas": lambda node: read_quotas(node, "application"),
 }
 TEAM: Readers = {
     "name": _text(empty=False),

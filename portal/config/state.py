@@ -159,8 +159,11 @@ def _teams(slugs: Collection[str] | None) -> Tree:
     for team_id, slug in names.values_list("team_id", "model__slug"):
         models[team_id][slug] = True
     applications: dict[str, Tree] = {pk: {} for pk in ids}
-    for one in Application.objects.filter(team__in=rows.values("pk")).order_by("slug"):
-        applications[one.team_id][one.slug] = {"name": one.name, "data_class": one.data_class}
+    owned = list(Application.objects.filter(team__in=rows.values("pk")).order_by("slug"))
+    limits = _quotas("application", [one.pk for one in owned])
+    for one in owned:
+        said = {"quotas": limits[one.pk]} if limits[one.pk] else {}
+        applications[one.team_id][one.slug] = {"name": one.name, "data_class": one.data_class} | said
     return {
         row.slug: {
             "name": row.name,

@@ -101,6 +101,7 @@ class WantedApplication(TypedDict, total=False):
 
     name: str
     data_class: str
+    quotas: list[WantedQuota]
 
 
 class WantedTeam(TypedDict, total=False):

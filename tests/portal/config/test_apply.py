@@ -12,7 +12,7 @@ from catalog.access import models_of_team
 from catalog.actions.credentials import read_credential, set_credential
 from catalog.models import Credential, FormerCredential, Model, Price, Provider
 from portal.config.apply import apply
-from portal.people.models import AuditEvent, Change, GlobalRole, Membership, Team, User
+from portal.people.models import Application, AuditEvent, Change, GlobalRole, Membership, Team, User
 from tests.factories.people import SYSTEM, MembershipFactory, UserFactory
 from tests.portal.config.example import CONFIG, EXAMPLE, file, mistakes_of
 
@@ -186,6 +186,20 @@ def test_people_roles_and_limits_beyond_teams() -> None:
     apply(file(people={"finn@example.com": {"roles": [], "quotas": []}}, organisation={"quotas": []}), actor=CONFIG)
     assert not GlobalRole.objects.exists()
     assert set(Quota.objects.values_list("scope_kind", flat=True)) == {"model"}
+
+
+def test_limits_of_an_application_are_told_and_taken_off_again() -> None:
+    apply(EXAMPLE, actor=CONFIG)
+
+    def limited(quotas: str) -> list[str]:
+        return apply(EXAMPLE.replace("confidential}", f"confidential, quotas: [{quotas}]}}"), actor=CONFIG)
+
+    (line,) = limited('{metric: usd, window: month, limit: "5"}')
+    assert line.startswith("~ teams.search.applications.ranker: ") and line.endswith("quotas: {usd month: '5.00'}}")
+    quota = Quota.objects.get(scope_kind="application")
+    assert (quota.scope_id, quota.capacity) == (Application.objects.get(slug="ranker").pk, 5 * 10**9)
+    assert apply(EXAMPLE, actor=CONFIG) == []  # not mentioned: left alone
+    assert len(limited("")) == 1 and not Quota.objects.filter(scope_kind="application").exists()
 
 
 def test_changing_a_limit_keeps_the_quota_and_what_is_spent() -> None:

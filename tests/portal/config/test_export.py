@@ -16,7 +16,7 @@ from gateway.money import format_usd
 from portal.config.apply import apply
 from portal.config.export import export
 from portal.config.prices import UNIT_NAMES
-from portal.people.models import GlobalRole, Membership, Team, User
+from portal.people.models import Application, GlobalRole, Membership, Team, User
 from tests.factories.people import SYSTEM
 from tests.portal.config.example import CONFIG, EXAMPLE, file
 
@@ -25,7 +25,20 @@ SECRET = "sk-live-Zq7mT4vX9pLw2"
 
 
 def forget_everything() -> None:
-    for table in (TeamModel, Alias, Price, Deployment, Model, Provider, Quota, Membership, GlobalRole, Team, User):
+    for table in (
+        TeamModel,
+        Alias,
+        Price,
+        Deployment,
+        Model,
+        Provider,
+        Quota,
+        Membership,
+        GlobalRole,
+        Application,
+        Team,
+        User,
+    ):
         table.objects.all().delete()  # type: ignore[attr-defined]
 
 
@@ -167,8 +180,10 @@ ROUTE = some(
     ),
     fallbacks=st.just([{"model": FALLBACK, "on": ["error"]}]),
 )  # fmt: skip
+APPLICATION = some(name=NAMES | TRICKY, data_class=st.sampled_from(["", "internal"]), quotas=QUOTAS)
 TEAM = some(
     name=NAMES, cost_centre=NAMES, status=st.sampled_from(["active", "blocked"]), quotas=QUOTAS,
+    applications=st.dictionaries(SLUGS, APPLICATION, max_size=2),
     leads=st.lists(EMAILS, unique=True, max_size=2),
 )  # fmt: skip
 PERSON = some(roles=st.sampled_from([[], ["finance"], ["finance", "auditor"]]), quotas=QUOTAS)

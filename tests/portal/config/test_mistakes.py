@@ -137,6 +137,10 @@ ONE_MISTAKE = [
         "teams.a.quotas[1]: there are two limits of usd per month",
     ),
     (
+        "version: 1\nteams: {a: {applications: {b: {quotas: [{metric: usd, window: day, limit: 5, model: m}]}}}}",
+        'teams.a.applications.b.quotas[0].model: there is no model "m"',
+    ),
+    (
         "version: 1\norganisation: {quotas: [{metric: usd, window: month, limit: 5, model: m}]}",
         "organisation.quotas[0].window: What everybody does with one model is the limit of that model",
     ),
