@@ -10,6 +10,7 @@ from gateway.money import format_usd
 from gateway.units import UNITS
 
 TOKENS = "per 1M tokens"
+USUAL_BATCH = 50  # percent
 RATES = ("input", "cached_input", "cache_write", "output", "request")
 UNIT_NAMES = {"minutes" if name == "seconds" else name: name for name in UNITS}  # priced by the minute
 BUCKETS = (
@@ -65,6 +66,8 @@ def groups_of(row: Price) -> list[Group]:
     if row.long:
         lines = bucket_lines(row.long) + unit_lines(row.long.get("units", {}))
         groups.append(Group(f"Above {row.long['above']:,} prompt tokens, the whole call", lines))
+    if row.batch_percent != USUAL_BATCH and not row.free:
+        groups.append(Group("", [PriceLine("Within a batch", f"{row.batch_percent} %", "of all this")]))
     return groups
 
 

@@ -123,8 +123,6 @@ def _shown(price: Price) -> dict[str, str | bool | None]:
     for name in RATES:
         rate = getattr(price, name)
         shown[name] = None if rate is None else format_usd(rate)
-    if price.batch_percent != 50:
-        shown["within a batch"] = f"{price.batch_percent} %"
     for group in others_of(price):
         for line in group.lines:
             shown[f"{line.words}, {group.heading}" if group.heading else line.words] = f"{line.amount} {line.unit}"

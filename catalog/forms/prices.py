@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 
 from catalog.actions.models import MAX_TOKENS
 from catalog.models import Deployment, Model
+from catalog.rates import USUAL_BATCH
 from gateway.money import parse_usd
 from gateway.units import UNITS
 
@@ -68,6 +69,11 @@ class PriceForm(forms.Form):
     long_cached_input = UsdField(required=False, label="Long prompts: cached input")
     long_cache_write = UsdField(required=False, label="Long prompts: cache write")
 
+    batch_percent = forms.IntegerField(
+        required=False, min_value=0, max_value=100, initial=USUAL_BATCH, label="Batches cost",
+        help_text="Most providers take half of what a call of its own costs.",
+    )  # fmt: skip
+
     def __init__(self, *args: Any, model: Model, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name, unit in UNITS.items():
@@ -88,6 +94,9 @@ class PriceForm(forms.Form):
     @property
     def has_others(self) -> bool:
         fields = [self["long_above"], *self.long, *(field for field, _ in self.units)]
+        batch = self["batch_percent"]
+        if batch.errors or batch.value() not in (None, "", USUAL_BATCH, str(USUAL_BATCH)):
+            return True
         return any(field.value() or field.errors for field in fields)
 
     def clean(self) -> dict[str, Any]:
@@ -108,6 +117,8 @@ class PriceForm(forms.Form):
         }
         for name in ("input", "output", "request"):
             found[name] = found[name] or 0
+        if found["batch_percent"] is None:
+            found["batch_percent"] = USUAL_BATCH
         amounts = {name: given[f"unit_{name}"] for name in UNITS}
         found["units"] = {name: UNITS[name].rate_of(usd) for name, usd in amounts.items() if usd is not None}
         found["long"] = {name: given[f"long_{name}"] for name in LONG if given["long_above"]}

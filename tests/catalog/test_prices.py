@@ -49,6 +49,18 @@ def test_a_price_of_sound_images_and_long_prompts_reaches_the_gateway_and_the_pa
             assert told in words
 
 
+@pytest.mark.parametrize(("entered", "percent"), [("", 50), ("50", 50), ("0", 0), ("35", 35)])
+def test_what_batches_cost_is_entered_and_shown_where_it_is_unusual(client: Client, entered: str, percent: int) -> None:
+    model = ModelFactory()
+    add = reverse("catalog-price-add", args=[model.pk])
+    refused = client.post(add, {"input": "1", "batch_percent": "101"})
+    assert refused.status_code == 422 and '<details class="at-more" open>' in refused.text
+    client.post(add, {"input": "1", "batch_percent": entered})
+    assert Price.objects.get().batch_percent == percent
+    text = page(client, reverse("catalog-price-list", args=[model.pk]))
+    assert (f"Within a batch: {percent} % of all this" in text) is (percent != 50)
+
+
 def test_what_is_priced_by_images_alone_shows_that_where_others_show_tokens(client: Client) -> None:
     model = ModelFactory()
     client.post(reverse("catalog-price-add", args=[model.pk]), {"unit_images": "0.04"})
