@@ -52,7 +52,12 @@ TOOLS = (
     Tool("claude-code", "Claude Code", routes=(CHAT.path,), needs="tools"),
     Tool("anthropic", "Anthropic SDK", "Install it with: pip install anthropic", (CHAT.path,)),
     Tool("gemini", "Gemini SDK", "Install it with: pip install google-genai", (CHAT.path,)),
-    Tool("vercel", "Vercel AI SDK", "Install it with: npm install ai @ai-sdk/openai-compatible", (CHAT.path,)),
+    Tool(
+        "vercel", "Vercel AI SDK",
+        "Install it with: npm install ai @ai-sdk/openai-compatible. With @ai-sdk/openai write openai.chat(…): a plain openai(…) "
+        "names earlier turns by id, which not every model keeps, unless providerOptions say { openai: { store: false } }.",
+        (CHAT.path,),
+    ),
     Tool("langchain", "LangChain", "Install it with: pip install langchain-openai"),
     Tool("llamaindex", "LlamaIndex", "Install it with: pip install llama-index-llms-openai-like llama-index-embeddings-openai-like"),
     Tool("codex", "Codex", "Goes into ~/.codex/config.toml; the key goes into the environment.", (CHAT.path,), needs="tools"),

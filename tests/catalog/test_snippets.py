@@ -49,6 +49,12 @@ def test_each_snippet_is_whole(capabilities: list[str], settings: Settings) -> N
         assert "&quot;" not in code
 
 
+def test_the_snippet_of_vercels_sdk_names_no_earlier_turns_by_id() -> None:
+    """Its `openai(…)` does (@ai-sdk/openai 3.0.141, convertToOpenAIResponsesInput), and few models keep any."""
+    code = codes(capabilities=["chat"])["vercel"]
+    assert "createOpenAICompatible" in code and "atrium.chatModel(" in code
+
+
 def test_the_files_of_editors_parse() -> None:
     found = codes(capabilities=["chat", "tools"])
     assert yaml.safe_load(found["continue"])["models"][0]["model"] == "acme/chat-1.5"

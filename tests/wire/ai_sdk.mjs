@@ -21,12 +21,17 @@ for (const [format, modelOf] of Object.entries(formats)) {
     const stream = streamText({ ...common, prompt: "please greet" });
     const text = await stream.text;
     const usage = await stream.usage;
+    // With its usual store: true the SDK would name earlier items by id, which nobody keeps here.
+    const messages = [
+      { role: "user", content: "please greet" }, ...whole.response.messages, { role: "user", content: "please greet" },
+    ];
+    const again = await generateText({ ...common, messages, providerOptions: { openai: { store: false } } });
     const tools = { get_weather: getWeather };
     const agent = streamText({ ...common, prompt: "what weather", tools, stopWhen: stepCountIs(3) });
     const steps = await agent.steps;
     const called = steps[0].toolCalls[0];
     seen[`${format} ${name}`] = {
-      text: whole.text, streamed: text, usage: [usage.inputTokens, usage.outputTokens],
+      text: whole.text, again: again.text, streamed: text, usage: [usage.inputTokens, usage.outputTokens],
       call: [called.toolName, called.input], final: steps.at(-1).text,
     };
   }

@@ -32,4 +32,5 @@ def test_vercels_ai_sdk_in_each_format_to_each_provider(wired: Wired) -> None:
     seen = json.loads(run(["node", str(Path(__file__).with_name("ai_sdk.mjs"))], wired))
     assert len(seen) == 8
     assert {format: said for format, said in seen.items() if not greets_and_calls(said)} == {}
+    assert {said["again"] for said in seen.values()} == {seen["chat mock-chat"]["text"]}
     assert {tuple(said["usage"]) for said in seen.values()} == {(21, 9)}
