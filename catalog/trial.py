@@ -11,6 +11,7 @@ from catalog.models import Provider
 from gateway.credentials import aws, sigv4
 from gateway.credentials.secrets import UnusableError
 from gateway.credentials.ways import GRANTS, HEADERS
+from gateway.dialects import azure
 from gateway.dialects.registry import PROVIDERS
 
 MOST_TOKEN_BYTES = 64_000
@@ -57,7 +58,7 @@ def _url(dialect: str, base: str, path: str, options: dict[str, str]) -> str:
     if dialect == "bedrock":
         return base.replace("://bedrock-runtime", "://bedrock", 1) + path  # the list stands at another host
     if dialect == "azure":
-        base, version = base.removesuffix("/v1").removesuffix("/openai"), options["api_version"]
+        base, version = azure.endpoint(base), options["api_version"]
         named = f"?api-version={quote(version, safe='')}" if version != "v1" else ""
         return f"{base}/openai{'/v1' if version in {'v1', 'preview'} else ''}{path}{named}"
     return base + path

@@ -19,6 +19,7 @@ from catalog.models import Deployment, Model, ModelGrant, Provider, Route, TeamM
 from catalog.rates import policy_of as price_policy
 from catalog.routes import Names, policy_of, read_route
 from gateway import snapshot as policy
+from gateway.dialects import azure
 from gateway.routing.policy import DATA_CLASSES, DEFAULT_ROUTE, Alias, RoutePolicy
 from gateway.snapshot import UNSET, QuotaPolicy, Snapshot
 from portal.people.models import Revision, Stop, Team
@@ -216,7 +217,8 @@ def _deployment(
         return None
     return policy.DeploymentPolicy(
         id=row.pk, provider_id=provider.pk, provider=provider.slug, dialect=provider.dialect,
-        base_url=base_url.rstrip("/"), upstream_model=row.upstream_model, weight=row.weight,
+        base_url=azure.endpoint(base_url) if provider.dialect == "azure" else base_url.rstrip("/"),
+        upstream_model=row.upstream_model, weight=row.weight,
         region=row.region or provider.region, internal=provider.internal or demo, credential=credential,
         max_connections=settings.MAX_PROVIDER_CONNECTIONS, auth=provider.auth, options=dict(provider.options),
         data_classes=_data_classes(row), prices=tuple(prices.get(row.pk, ())), **_timeouts(row),

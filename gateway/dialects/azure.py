@@ -8,29 +8,30 @@ DEFAULTS = {"api_version": "v1"}
 UNDATED = frozenset({"v1", "preview"})
 
 
+def endpoint(base_url: str) -> str:
+    """Return the resource's endpoint of an address that may have /openai or /openai/v1 at its end: not all is below these."""
+    return base_url.rstrip("/").removesuffix("/openai/v1").removesuffix("/openai")
+
+
 def path_of(deployment: DeploymentPolicy, operation: str) -> str:
     """Return the path of an operation such as /chat/completions, below the resource's endpoint.
 
     The option `api_version` is "v1" or "preview" for the API that names its model in the body, else a date, whose API has
-    the name of the deployment in its path. The endpoint may be given with /openai or /openai/v1 at its end.
+    the name of the deployment in its path.
     """
-    version, base = _version(deployment), deployment.base_url
+    version = _version(deployment)
     if version in UNDATED:
-        lead = "" if base.endswith("/openai/v1") else "/v1" if base.endswith("/openai") else "/openai/v1"
-        return lead + operation + ("?api-version=preview" if version == "preview" else "")
-    lead = "" if base.endswith("/openai") else "/openai"
+        return "/openai/v1" + operation + ("?api-version=preview" if version == "preview" else "")
     name = quote(deployment.upstream_model, safe="")
-    return f"{lead}/deployments/{name}{operation}?api-version={quote(version, safe='')}"
+    return f"/openai/deployments/{name}{operation}?api-version={quote(version, safe='')}"
 
 
 def realtime_path(deployment: DeploymentPolicy) -> str:
     """Return the path of a realtime session: `model` names the deployment, or `deployment` does in a dated API."""
-    version, base = _version(deployment), deployment.base_url
-    name = quote(deployment.upstream_model, safe="")
+    version, name = _version(deployment), quote(deployment.upstream_model, safe="")
     if version in UNDATED:
-        return path_of(deployment, "/realtime").partition("?")[0] + f"?model={name}"
-    lead = "" if base.endswith("/openai") else "/openai"
-    return f"{lead}/realtime?api-version={quote(version, safe='')}&deployment={name}"
+        return f"/openai/v1/realtime?model={name}"
+    return f"/openai/realtime?api-version={quote(version, safe='')}&deployment={name}"
 
 
 def undated(deployment: DeploymentPolicy) -> bool:

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from gateway.dialects.azure import path_of
+from gateway.control.compile import compile_all
+from gateway.dialects.azure import endpoint, path_of, rerank_path
 from tests.factories import gateway as make
+from tests.factories.catalog import ProviderFactory, ServedModelFactory
 from tests.gateway.conftest import StartGateway
 from tests.gateway.live import LiveGateway
 from tests.upstream import FakeUpstream, Plan
@@ -39,29 +41,33 @@ PROMPT_JUDGED = {
 
 
 @pytest.mark.parametrize(
-    ("base", "version", "path"),
+    ("version", "path"),
     [
-        ("https://r.openai.azure.com", None, "/openai/v1/chat/completions"),
-        ("https://r.openai.azure.com", "v1", "/openai/v1/chat/completions"),
-        ("https://r.openai.azure.com/openai", "v1", "/v1/chat/completions"),
-        ("https://r.openai.azure.com/openai/v1", "v1", "/chat/completions"),
-        ("https://r.openai.azure.com", "preview", "/openai/v1/chat/completions?api-version=preview"),
-        (
-            "https://r.openai.azure.com",
-            "2024-10-21",
-            "/openai/deployments/gpt-4o%20eu/chat/completions?api-version=2024-10-21",
-        ),
-        (
-            "https://r.openai.azure.com/openai",
-            "2025-01-01-preview",
-            "/deployments/gpt-4o%20eu/chat/completions?api-version=2025-01-01-preview",
-        ),
+        (None, "/openai/v1/chat/completions"),
+        ("v1", "/openai/v1/chat/completions"),
+        ("preview", "/openai/v1/chat/completions?api-version=preview"),
+        ("2024-10-21", "/openai/deployments/gpt-4o%20eu/chat/completions?api-version=2024-10-21"),
     ],
 )
-def test_where_an_operation_is(base: str, version: str | None, path: str) -> None:
+def test_where_an_operation_is(version: str | None, path: str) -> None:
     options = {"api_version": version} if version else {}
-    place = make.deployment(base, dialect="azure", upstream_model="gpt-4o eu", options=options)
+    place = make.deployment("https://r.openai.azure.com", dialect="azure", upstream_model="gpt-4o eu", options=options)
     assert path_of(place, "/chat/completions") == path
+
+
+@pytest.mark.parametrize("end", ["", "/", "/openai", "/openai/v1", "/openai/v1/"])
+def test_the_endpoint_of_an_address_that_says_more(end: str) -> None:
+    assert endpoint("https://r.openai.azure.com" + end) == "https://r.openai.azure.com"
+
+
+@pytest.mark.django_db
+def test_the_path_to_rerank_is_below_the_endpoint() -> None:
+    """Not below /openai/v1, where an address may end: see `rerank_path`."""
+    provider = ProviderFactory(dialect="azure", base_url="https://r.openai.azure.com/openai/v1", internal=False)
+    model = ServedModelFactory(capabilities=["rerank"])
+    model.deployments.update(provider=provider)
+    (place,) = compile_all().models[model.pk].deployments
+    assert place.base_url + rerank_path(place) == "https://r.openai.azure.com/providers/cohere/v2/rerank"
 
 
 def started(start: StartGateway, upstream: FakeUpstream, **changes: Any) -> LiveGateway:

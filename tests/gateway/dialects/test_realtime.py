@@ -13,9 +13,8 @@ from tests.factories import gateway as make
     ("version", "base", "path"),
     [
         ("", "https://r.openai.azure.com", "/openai/v1/realtime?model=my%20voice"),
-        ("preview", "https://r.openai.azure.com/openai/v1", "/realtime?model=my%20voice"),
+        ("preview", "https://r.openai.azure.com", "/openai/v1/realtime?model=my%20voice"),
         ("2025-04-01-preview", "https://r.openai.azure.com", "/openai/realtime?api-version=2025-04-01-preview&deployment=my%20voice"),
-        ("2025-04-01-preview", "https://r.openai.azure.com/openai", "/realtime?api-version=2025-04-01-preview&deployment=my%20voice"),
     ],
 )  # fmt: skip
 def test_azures_paths(version: str, base: str, path: str) -> None:
