@@ -235,7 +235,9 @@ class CallLine(msgspec.Struct, frozen=True):
     streamed: bool
     attempts: int
     input_tokens: int
+    cached_tokens: int  # of the input
     output_tokens: int
+    reasoning_tokens: int  # of the output
     cost_nano_usd: int
     estimated: bool
     latency_ms: int

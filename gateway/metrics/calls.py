@@ -51,6 +51,8 @@ class CallCounts:
         for metric, amount, *kind in (
             (table.TOKENS, sum([line.input_tokens for line in group]), "input"),
             (table.TOKENS, sum([line.output_tokens for line in group]), "output"),
+            (table.TOKENS, sum([line.cached_tokens for line in group]), "cached"),
+            (table.TOKENS, sum([line.reasoning_tokens for line in group]), "reasoning"),
             (table.COST, sum([line.cost_nano_usd for line in group]) / 1e9),
             (table.ESTIMATED, sum([line.estimated for line in group])),
         ):

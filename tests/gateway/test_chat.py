@@ -84,6 +84,9 @@ def test_the_line_of_the_log_holds_ids_and_counts_only(gateway: LiveGateway) -> 
     gateway.chat(messages=[{"role": "user", "content": "canary-prompt"}], user="canary-user")
     [line] = until(lambda: gateway.observed.lines)
     assert (line.key_id, line.team_id, line.model_id, line.status) == ("key_1", "team_1", "mod_chat-small", 200)
+    [closed] = gateway.journal.closed
+    counts = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens")
+    assert [getattr(line, name) for name in counts] == [getattr(closed, name) for name in counts] != [0, 0, 0, 0]
     everything = repr(gateway.observed) + repr(gateway.journal.records)
     assert "canary" not in everything
     assert gateway.secret not in everything

@@ -21,7 +21,7 @@ SNAPSHOT = make.snapshot([make.model("chat-small", PLACE)], [])
 LINE = CallLine(
     at_ms=1, request_id="req_0", endpoint="chat.completions", method="POST", status=200, code="", source="",
     key_id="key_1", team_id="team_1", model_id="mod_chat-small", deployment_id="dep_1", client="curl/8", streamed=True,
-    attempts=1, input_tokens=10, output_tokens=5, cost_nano_usd=4500, estimated=False, latency_ms=40, ttft_ms=20,
+    attempts=1, input_tokens=10, cached_tokens=4, output_tokens=5, reasoning_tokens=2, cost_nano_usd=4500, estimated=False, latency_ms=40, ttft_ms=20,
     overhead_us=300, policy_version=7,
 )  # fmt: skip
 
@@ -99,6 +99,8 @@ async def test_calls_are_counted_by_model_and_provider(observing: Observing) -> 
         'atrium_calls_total{endpoint="chat.completions",model="other",provider="other",status="200",code=""} 1',
         'atrium_refusals_total{code="stopped"} 1',
         'atrium_tokens_total{model="chat-small",provider="acme",kind="output"} 5',
+        'atrium_tokens_total{model="chat-small",provider="acme",kind="cached"} 4',
+        'atrium_tokens_total{model="chat-small",provider="acme",kind="reasoning"} 2',
         'atrium_cost_usd_total{model="chat-small",provider="acme"} 4.5e-06',
         'atrium_ttft_seconds_bucket{model="chat-small",provider="acme",le="0.025"} 1',
         'atrium_overhead_seconds_bucket{endpoint="chat.completions",streamed="true",le="0.0005"} 3',
