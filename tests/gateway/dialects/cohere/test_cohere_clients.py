@@ -115,6 +115,7 @@ def test_bounds() -> None:
         ({"surprise": 1}, "surprise"), ({"messages": None}, "messages"), ({"max_tokens": 0}, "max_tokens"),
         ({"messages": [{"role": "user", "content": [{"type": "file", "file_id": "x"}]}]}, "messages"),
         ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "gs://b/a.png"}}]}]}, "messages"),
+        ({"messages": [{"role": "user", "content": {"type": "image_url", "image_url": {"url": "https://h/a.png"}}}]}, "messages"),
         ({"Max_Tokens": 5}, "max_tokens"),
     ],
 )  # fmt: skip
