@@ -207,7 +207,7 @@ def resolve(method: str, path: str, headers: Mapping[bytes, bytes], query: bytes
         raise RouteError(_unknown(method, path))
     if method not in allowed(endpoint):
         raise RouteError(
-            f"{_shown(method)} is not a method of {endpoint.path}. Use {endpoint.method}.",
+            f"{_shown(method)} is not a method of {endpoint.path}. Use {' or '.join(_worth_naming(endpoint))}.",
             code="method_not_allowed",
             status=405,
             headers=(("allow", ", ".join(allowed(endpoint))),),
@@ -229,6 +229,10 @@ def allowed(endpoint: Endpoint) -> tuple[str, ...]:
         methods = [method for method, path in _BY_METHOD if path == endpoint.path]
         return (*methods, *(["HEAD"] if "GET" in methods else []), "OPTIONS")
     return ("GET", "HEAD", "OPTIONS") if endpoint.method == "GET" else (endpoint.method, "OPTIONS")
+
+
+def _worth_naming(endpoint: Endpoint) -> list[str]:
+    return [method for method in allowed(endpoint) if method not in ("HEAD", "OPTIONS")]
 
 
 def _unknown(method: str, path: str) -> str:

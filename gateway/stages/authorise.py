@@ -210,8 +210,9 @@ def _not_allowed(model: ModelPolicy, principal: Principal) -> GatewayError:
 
 
 def _not_here(endpoint: Endpoint, model: ModelPolicy) -> GatewayError:
-    others = [e.path for e in ENDPOINTS if e.capability and e.capability in model.capabilities]
-    instead = f"Call it at {' or '.join(others)}." if others else "None of the endpoints served here fits it yet."
+    others = [e for e in ENDPOINTS if e.capability and e.capability in model.capabilities and e.kind != "count_tokens"]
+    alike = [e.path for e in others if e.dialect == endpoint.dialect] or [e.path for e in others]
+    instead = f"Call it at {' or '.join(alike)}." if alike else "None of the endpoints served here fits it yet."
     return PolicyError(
         f'The model "{model.slug}" cannot be called at {endpoint.path}. {instead}',
         code="endpoint_not_supported",

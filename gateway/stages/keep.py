@@ -192,6 +192,8 @@ def not_found(kind: str, id_: str, param: str | None = None) -> GatewayError:
     hint = ""
     if kind == "item":
         hint = ' Where an answer says "store": false nothing of it is kept: send its items whole, and "store": false as well.'
+    if kind == "response":
+        hint = ' An answer that says "store": false was not kept: send its turns again, in "input".'
     return NotKeptError(
         f'There is no {kind} "{shown}" that this key may use. Keys of one application share what they keep; else each '
         f"person has their own in each team.{hint}",
