@@ -77,6 +77,11 @@ class Attempt:
         return long["above"] if long and self.request.event.input_tokens > long["above"] else 0
 
     @property
+    def used_nothing(self) -> bool:
+        event = self.request.event
+        return not (self.charges or event.input_tokens or event.output_tokens or event.cost_nano_usd or self.units)
+
+    @property
     def charges_add_up(self) -> bool:
         return sum(charge.cost for charge in self.charges) == self.request.event.cost_nano_usd
 

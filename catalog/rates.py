@@ -63,11 +63,11 @@ def lines_of(row: Price) -> list[PriceLine]:
 def groups_of(row: Price) -> list[Group]:
     """Return the other rates of a price; none for nearly all."""
     groups = [] if by_units_alone(row) or not row.units else [Group("", unit_lines(row.units))]
+    if row.batch_percent != USUAL_BATCH and not row.free:
+        groups.append(Group("", [PriceLine("Within a batch", f"{row.batch_percent} %", "of all rates")]))
     if row.long:
         lines = bucket_lines(row.long) + unit_lines(row.long.get("units", {}))
         groups.append(Group(f"Above {row.long['above']:,} prompt tokens, the whole call", lines))
-    if row.batch_percent != USUAL_BATCH and not row.free:
-        groups.append(Group("", [PriceLine("Within a batch", f"{row.batch_percent} %", "of all this")]))
     return groups
 
 

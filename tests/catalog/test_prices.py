@@ -58,7 +58,7 @@ def test_what_batches_cost_is_entered_and_shown_where_it_is_unusual(client: Clie
     client.post(add, {"input": "1", "batch_percent": entered})
     assert Price.objects.get().batch_percent == percent
     text = page(client, reverse("catalog-price-list", args=[model.pk]))
-    assert (f"Within a batch: {percent} % of all this" in text) is (percent != 50)
+    assert (f"Within a batch: {percent} % of all rates" in text) is (percent != 50)
 
 
 def test_what_is_priced_by_images_alone_shows_that_where_others_show_tokens(client: Client) -> None:

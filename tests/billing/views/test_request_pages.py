@@ -69,8 +69,10 @@ def test_one_request_shows_each_attempt_and_the_price_behind_its_cost() -> None:
     UsageEventFactory(**known, attempt=2, input_tokens=1000, cached_tokens=400, output_tokens=50, cost_nano_usd=150_000)
     html = unescape(client_of(user).get(reverse("billing-usage-detail", args=["req_1"])).content.decode())
     for words in ("Attempt 1", "Attempt 2", "upstream error", "gpt-4o-mini at Acme", "openai-python/2.1", "$0.15 per 1M",
-                  "$0.00009", "$0.00003", "$0.00015", price.pk, "Policy version"):  # fmt: skip
+                  "$0.00009", "$0.00003", "$0.00015", price.pk, "Policy version",
+                  "Nothing was used, and nothing charged."):  # fmt: skip
         assert words in html, words
+    assert "is gone" not in html  # no price stands behind what was not charged
 
 
 def test_the_way_of_a_request_through_places_and_models_is_told() -> None:
