@@ -116,7 +116,7 @@ def _prompt_bound(members: Members) -> tuple[int, bool]:
     try:
         for message in _messages.decode(members.raw("messages") or b"[]"):
             first = bytes(memoryview(message.content)[:1])
-            if first == b"{":  # a lenient reader would take it for a list of one, such as an image that is not seen here
+            if first == b"{":  # some readers take it for a list of one, such as an image that is not seen here
                 raise RequestError("The content of a message is a text, or a list of parts.", param="messages")
             if first != b"[":
                 continue
