@@ -35,7 +35,7 @@ class ModelForm(forms.Form):
     )
     capabilities = forms.MultipleChoiceField(
         label="Can", choices=[(name, CAPABILITY_WORDS[name]) for name in CAPABILITIES], widget=forms.CheckboxSelectMultiple,
-        help_text="Chat and Embeddings decide by which route it can be called.",
+        help_text="This decides by which routes it can be called. Tools, Images, JSON schema and Reasoning say what its chat takes.",
     )  # fmt: skip
     context_tokens = forms.IntegerField(
         label="Context",
@@ -44,7 +44,10 @@ class ModelForm(forms.Form):
         help_text="Tokens that fit into one call, question and answer.",
     )
     max_output_tokens = forms.IntegerField(
-        label="Longest answer", min_value=0, max_value=MAX_TOKENS, help_text="In tokens; 0 for embeddings."
+        label="Longest answer",
+        min_value=0,
+        max_value=MAX_TOKENS,
+        help_text="In tokens; 0 where no text is written, as with embeddings.",
     )
     tier = forms.ChoiceField(choices=Model.Tier.choices)
     stage = forms.ChoiceField(choices=Model.Stage.choices, initial=Model.Stage.APPROVED)
