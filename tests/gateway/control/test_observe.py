@@ -21,8 +21,8 @@ SNAPSHOT = make.snapshot([make.model("chat-small", PLACE)], [])
 LINE = CallLine(
     at_ms=1, request_id="req_0", endpoint="chat.completions", method="POST", status=200, code="", source="",
     key_id="key_1", team_id="team_1", model_id="mod_chat-small", deployment_id="dep_1", client="curl/8", streamed=True,
-    attempts=1, input_tokens=10, cached_tokens=4, output_tokens=5, reasoning_tokens=2, cost_nano_usd=4500, estimated=False, latency_ms=40, ttft_ms=20,
-    overhead_us=300, policy_version=7,
+    attempts=1, input_tokens=10, cached_tokens=4, output_tokens=5, reasoning_tokens=2, cost_nano_usd=4500, estimated=False,
+    latency_ms=40, ttft_ms=20, overhead_us=300, policy_version=7,
 )  # fmt: skip
 
 
