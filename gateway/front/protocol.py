@@ -41,10 +41,7 @@ class FastLane(BoundedConnection):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever waits for the client."""
-        for waiting, _ in self.pipeline:
-            if isinstance(waiting, Exchange):
-                waiting.lost()
-        self.pipeline.clear()
+        self._drop_waiting()
         turn, self._turn = self._turn, None
         if isinstance(turn, Exchange):
             turn.lost()
@@ -131,6 +128,7 @@ class FastLane(BoundedConnection):
 
     def hand_over(self, protocol: "Socket") -> None:
         """Let another protocol have the connection, for good. It counts as one of uvicorn's until it is closed."""
+        self._drop_waiting()  # nobody will answer what was sent before its time
         self._deadline.stop()
         self._unset_keepalive_if_required()
         self._turn = None
@@ -149,6 +147,12 @@ class FastLane(BoundedConnection):
         elif not exchange.keep_alive:
             self.transport.close()
         self.on_response_complete()
+
+    def _drop_waiting(self) -> None:
+        for waiting, _ in self.pipeline:
+            if isinstance(waiting, Exchange):
+                waiting.lost()
+        self.pipeline.clear()
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         self._turn = cycle

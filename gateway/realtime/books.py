@@ -13,7 +13,7 @@ from gateway.realtime.held import Bound, most
 from gateway.routing.bounds import Bounds
 from gateway.runtime import Runtime
 from gateway.snapshot import DeploymentPolicy
-from gateway.stages.authenticate import admitted
+from gateway.stages.authenticate import admitted, authenticate, recognised
 from gateway.stages.authorise import authorise
 from gateway.stages.call import opened, until_durable
 from gateway.stages.limit import asks_of, plan_of, refusal, take
@@ -91,12 +91,15 @@ class SessionBooks:
         return SessionBooks(call, TRANSCRIPTION, request, place, self._bounds, runtime)
 
     async def open(self, bound: Bound) -> Allowance:
-        """See `Books.open`."""
+        """See `Books.open`. What the key may do may have changed since the session began."""
         if len(self._call.attempts) >= MOST_RESPONSES:
             raise UnavailableError(
                 f"This session has asked for {MOST_RESPONSES:,} responses, the most of one session. Connect again.",
                 code="session_expired",
             )
+        call, runtime = self._call, self._runtime
+        snapshot = runtime.ready_snapshot()
+        call.principal = recognised(call, snapshot, runtime) or await authenticate(call, snapshot, runtime)
         grant, place = self.grant()
         demand = Demand(1, bound.input, bound.output, most(grant.price_of(place), bound))
         rates, money = asks_of(plan_of(grant.principal, grant.snapshot, grant.model.id), demand)

@@ -40,8 +40,12 @@ async def dial(call: Call, grant: Grant, place: DeploymentPolicy, runtime: Runti
         changed.set()
         wake()
 
+    def hold(size: int) -> bool:
+        runtime.held_bytes += size
+        return runtime.held_bytes <= runtime.limits.max_held_bytes
+
     protocol = _protocol(url, headers | dict(proof), place)
-    socket = Socket(protocol, woken, lambda _: True)
+    socket = Socket(protocol, woken, hold)  # what a client does not take counts as held for it
     try:
         await call.watch.upstream(runtime.upstream.connect(place, url, socket), 2 * place.connect_timeout_s)
         while socket.response is None and not socket.closed:
@@ -50,6 +54,7 @@ async def dial(call: Call, grant: Grant, place: DeploymentPolicy, runtime: Runti
         if protocol.handshake_exc is not None or socket.closed:
             raise await _refused(call, socket, place, runtime)
     except BaseException:
+        socket.forget()
         socket.abort()
         raise
     return socket

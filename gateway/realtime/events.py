@@ -146,7 +146,9 @@ def check_session(session: dict[str, Any], names: frozenset[str], upstream_model
         raise unsupported("session.type", "only conversations are served. Leave it out, or send realtime.")
     if session.pop("model", None) not in {None, upstream_model, *names}:
         raise unsupported("session.model", "a session keeps the model that it began with. Connect anew for another.")
+    session.pop("tracing", None)  # it would be kept at the provider, for whoever may read its account there
     _check_tools(session.get("tools"), "session.tools")
+    _said_once(session)
     for where in (session.get("audio"), transcription_in(session)):
         if where is not None and not isinstance(where, dict):
             raise RequestError("The session's audio must be an object.", param="session.audio")
@@ -156,11 +158,15 @@ def check_response(response: dict[str, Any]) -> None:
     """See that an answer is asked for with nothing that is not metered. Raises RequestError that names the member."""
     _known(response, RESPONSE, "response")
     _check_tools(response.get("tools"), "response.tools")
+    _said_once(response)
     given = response.get("input")
     if given is not None and not isinstance(given, list):
         raise RequestError("The response's input must be a list of items.", param="response.input")
     for item in given or ():
         check_item(item, "response.input")
+    named = [str(item.get("id")) for item in given or () if item.get("type") == "item_reference"]
+    if len(set(named)) < len(named):  # each time it is read it costs as much again
+        raise RequestError("The response's input names an item twice. Name it once.", param="response.input")
 
 
 def check_item(item: object, where: str = "item") -> None:
@@ -195,6 +201,22 @@ def cap(settings: dict[str, Any], most: int, name: str) -> None:
         for other in CAPS:
             settings.pop(other, None)
         settings[name] = most
+
+
+def _said_once(settings: dict[str, Any]) -> None:
+    """Refuse settings in the names of both times: which of them counts is the provider's to say, and not known here."""
+    heard = _inner(settings.get("audio"), "input")
+    pairs = [[settings.get(name) for name in CAPS]]
+    pairs.append([_inner(heard, "transcription"), settings.get("input_audio_transcription")])
+    pairs.append([_inner(heard, "turn_detection"), settings.get("turn_detection")])
+    if any(one is not None and other is not None for one, other in pairs):
+        raise RequestError(
+            "The same is said twice, in the names of the API before and after it was generally available."
+        )
+
+
+def _inner(settings: Any, name: str) -> Any:
+    return settings.get(name) if isinstance(settings, dict) else None
 
 
 def _known(settings: dict[str, Any], names: frozenset[str], where: str) -> None:

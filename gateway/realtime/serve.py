@@ -61,6 +61,7 @@ async def hold_session(call: Call, principal: Principal, snapshot: Snapshot, run
                 call, client, provider, books, lambda one: _talk(one, call, grant, books, runtime), changed, runtime
             )
         except BaseException:
+            provider.forget()
             provider.abort()
             raise
         await session.run()

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 TICK_S = 1.0
 PING_S, SILENT_S = 20.0, 45.0  # who is not heard for so long, though asked, is gone
+MOST_AT_A_TIME, REST_S = 16, 0.001  # messages in a row, and the rest after them: others are served meanwhile
 HEAR_S = 1.5  # how long the provider may take to say what a response used that was cut short
 
 
@@ -106,6 +107,7 @@ class Session:
 
     async def _relay(self) -> None:
         client, provider, talk = self._client, self._provider, self._talk
+        passed = 0
         while True:
             self._changed.clear()
             moved = False
@@ -117,6 +119,10 @@ class Session:
                 moved = True
             if moved:
                 self._moved = self._loop.time()
+                passed += 1
+                if passed % MOST_AT_A_TIME == 0:  # who never stops talking is ended all the same
+                    self._look()
+                    await self._call.watch.pause(asyncio.sleep(REST_S))
                 continue
             self._look()
             await self._call.watch.pause(self._changed.wait())
@@ -150,7 +156,7 @@ class Session:
     # What ends it.
 
     def _look(self) -> None:
-        """Raise what ends the session now, if anything does. Nothing waits to be passed on."""
+        """Raise what ends the session now, if anything does."""
         client, provider = self._client, self._provider
         if client.trouble is not None:
             code, why = client.trouble
@@ -160,7 +166,7 @@ class Session:
             if client.close_code == ABNORMAL:
                 raise hung_up()
             raise Goodbye(NORMAL)
-        if provider.closed and not provider.inbox:
+        if (provider.closed or provider.trouble is not None) and not provider.inbox:
             raise self._left()
         now = self._loop.time()
         self._check_sides(now)

@@ -18,6 +18,9 @@ from websockets.protocol import OPEN, Protocol
 # Says nothing, whatever is set up: at its finest level the library logs heads, which hold keys.
 QUIET = logging.Logger("websockets", level=logging.CRITICAL + 1)
 INBOX_BYTES, INBOX_MESSAGES = 1 << 20, 256  # of whole messages; with more waiting, no more is read
+MOST_WAITING = 8_192  # messages: more at once are so small that they only cost time
+MOST_IDLE = 2_500  # frames a second that bring nothing
+SLICE_BYTES = 8 << 10  # read at a time, so that a flood is noticed before it was read
 MOST_UNREAD = 1_000
 _CONTROLS = frozenset({Opcode.PING, Opcode.PONG})
 LEAVES_WITHIN_S = 5.0  # from our close frame to the end of the connection
@@ -38,6 +41,8 @@ class Socket(asyncio.Protocol):
         self._full = False  # the other side takes no more for now
         self._paused = False
         self._unread = 0  # control frames since then
+        self._idle, self._idle_since = 0, 0.0  # frames that brought nothing within this second
+        self._flooded = False  # with so many frames that no more are read
         self._partial = 0  # bytes of a message that is not whole yet
         self._waiting = 0  # bytes of whole ones
         self._deaf = False  # nobody takes messages any more
@@ -60,12 +65,15 @@ class Socket(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Read frames."""
         self.heard_at = self._loop.time()
-        if self.closed:
+        if self.closed or self._flooded:
             return
         self._partial += len(data)
         allowed = self._hold(len(data))
-        self._protocol.receive_data(data)
-        self._take(self._protocol.events_received())
+        for start in range(0, len(data), SLICE_BYTES):
+            self._protocol.receive_data(data[start : start + SLICE_BYTES])
+            self._take(self._protocol.events_received())
+            if self._floods():
+                break
         self.flush()
         if self.trouble is None and self._partial > self._most_partial:
             self.trouble = TOO_BIG, "a message is longer than the gateway takes"
@@ -200,6 +208,7 @@ class Socket(asyncio.Protocol):
 
     def _frame(self, frame: Frame) -> None:
         opcode = frame.opcode
+        self._idle += opcode in _CONTROLS or not frame.data
         if opcode in _CONTROLS:
             self._control()
         if opcode is Opcode.BINARY:
@@ -214,6 +223,15 @@ class Socket(asyncio.Protocol):
                 self._message(b"".join(pieces))
         elif opcode is Opcode.CLOSE:
             self.closed = True
+
+    def _floods(self) -> bool:
+        """Say whether the other side sends frames faster than anybody needs: then the connection ends."""
+        if self.heard_at - self._idle_since > 1.0:
+            self._idle, self._idle_since = 0, self.heard_at
+        if self._idle > MOST_IDLE or len(self.inbox) > MOST_WAITING:
+            self._flooded = True
+            self.trouble = self.trouble or (POLICY, "it sends more at once than can be looked at")
+        return self._flooded
 
     def _message(self, message: bytes) -> None:
         if self._deaf:

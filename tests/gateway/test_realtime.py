@@ -1,7 +1,9 @@
 """Realtime sessions through a gateway: what passes, what is charged, and what ends a session."""
 
+import asyncio
 import base64
 import json
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -14,6 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from gateway.errors import CredentialError
+from gateway.http.client import HttpUpstream
 from gateway.realtime.held import usage_of
 from gateway.snapshot import Price
 from gateway.stages.meter import cost
@@ -309,3 +312,41 @@ def test_a_process_that_stops_says_goodbye(
     gateway._server.should_exit = True
     assert client.closed() == (1001, "shutting_down")
     until(lambda: not gateway._thread.is_alive())
+
+
+def test_what_was_sent_before_the_handshake_is_let_go_of(
+    start: Start, fake: FakeRealtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request on the same connection that nobody will answer must not count as held for ever."""
+    gateway, connect_ = start(), HttpUpstream.connect
+
+    async def slowly(*given: Any) -> None:
+        await asyncio.sleep(0.3)
+        await connect_(*given)
+
+    monkeypatch.setattr(HttpUpstream, "connect", slowly)
+    host, port = gateway.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as raw:
+        head = f"GET /v1/realtime?model=talk HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {gateway.secret}\r\n"
+        offer = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        raw.sendall((head + offer + "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n").encode())
+        time.sleep(0.1)
+        raw.sendall(b"POST /v1/embeddings HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\n" + bytes(50_000))
+        until(lambda: gateway.runtime.held_bytes)
+        assert raw.recv(100).startswith(b"HTTP/1.1 101")
+    until(lambda: gateway.idle and not gateway.runtime.held_bytes)
+
+
+def test_a_key_that_is_narrowed_is_narrowed_within_a_session(
+    start: Start, fake: FakeRealtime, open_session: Callable[..., Client]
+) -> None:
+    gateway = start()
+    client = open_session(gateway)
+    client.hear("session.created")
+    gateway.keys.add(make.key_entry(model_ids=frozenset({"mod_other"})), gateway.secret)
+    assert gateway.loop is not None
+    gateway.loop.call_soon_threadsafe(gateway.runtime.key_ring.evict, "key", "key_1", 8)
+    gateway.keys.revision = 8
+    client.say("response.create", event_id="mine")
+    error = json.loads(client.socket.recv(timeout=10))["error"]
+    assert (error["code"], error["event_id"]) == ("model_not_allowed", "mine")

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from websockets.client import ClientProtocol
 from websockets.protocol import OPEN, SERVER, Protocol
 from websockets.uri import parse_uri
@@ -149,5 +150,22 @@ def test_a_goodbye_is_said_once_and_kept_short() -> None:
         world.flush()
         assert world.socket.closed
         assert world.socket.close_code == 1008
+
+    with_world(test)
+
+
+@pytest.mark.parametrize(
+    ("frame", "most"),
+    [(b"\x8a\x80" + bytes(4), 4_000), (b"\x00\x80" + bytes(4), 4_000), (b"\x81\x82" + bytes(4) + b"{}", 10_000)],
+)
+def test_a_flood_of_tiny_frames_is_not_read_to_its_end(frame: bytes, most: int) -> None:
+    def test(world: World) -> None:
+        if frame[0] == 0:
+            world.socket.data_received(b"\x01\x80" + bytes(4))
+        world.socket.data_received(frame * 50_000)
+        assert world.socket.trouble == (1008, "it sends more at once than can be looked at")
+        assert len(world.socket.inbox) < most
+        world.socket.data_received(frame * 50_000)
+        assert len(world.socket.inbox) < most
 
     with_world(test)

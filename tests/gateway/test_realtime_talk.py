@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import BudgetError, GatewayError, UpstreamError
 from gateway.realtime.allowances import Allowance, Allowances
-from gateway.realtime.events import read, written
+from gateway.realtime.events import check_response, check_session, read, written
 from gateway.realtime.held import Bound, most, transcription_usage_of, usage_of
 from gateway.realtime.purse import Over, Purse, Rules
 from gateway.realtime.settings import Said, Settings, said_in
@@ -304,3 +304,26 @@ def test_until_settings_are_confirmed_the_dearer_count() -> None:
     assert known.cap == 100
     known.confirmed(Said(cap=7))
     assert (known.cap, known.automatic) == (7, True)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"max_output_tokens": 1, "max_response_output_tokens": 4096},
+        {"audio": {"input": {"transcription": {"model": "a"}}}, "input_audio_transcription": {"model": "dear"}},
+        {"audio": {"input": {"turn_detection": {"type": "server_vad"}}}, "turn_detection": {"type": "none"}},
+    ],
+)
+def test_what_is_said_twice_is_refused_and_nothing_is_traced(settings: dict[str, Any]) -> None:
+    with pytest.raises(GatewayError, match="said twice"):
+        check_session(settings, frozenset(), "gpt-realtime")
+    quiet: dict[str, Any] = {"tracing": "auto", "instructions": "Be kind."}
+    check_session(quiet, frozenset(), "gpt-realtime")
+    assert quiet == {"instructions": "Be kind."}
+
+
+def test_an_item_is_named_once_for_an_answer() -> None:
+    named = [{"type": "item_reference", "id": one} for one in ("item_1", "item_2")]
+    check_response({"input": named})
+    with pytest.raises(GatewayError, match="twice"):  # each time it is read it costs as much again
+        check_response({"input": [*named, named[0]]})
