@@ -5,13 +5,16 @@ entry. What remains is time, so a permit knows until when it holds.
 """
 
 import msgspec
+from msgspec.structs import replace
 
+from gateway.dialects.members import Members
 from gateway.endpoints import Endpoint
 from gateway.routing.bounds import Bounds
 from gateway.snapshot import UNSET, Snapshot
 from gateway.types import Grant, ParsedRequest, Principal
 
 MAX_PERMITS = 20_000
+_NOTHING = Members(b"{}")
 
 
 class Permit(msgspec.Struct, frozen=True):
@@ -61,7 +64,8 @@ def keep(endpoint: Endpoint, grant: Grant, now: float, bounds: Bounds) -> None:
     moments += [exception.until for exception in principal.team.grants]
     until = min([moment for moment in moments if moment > now], default=float(UNSET))
     name = (principal.key.key_id, grant.request.model, endpoint.dialect, endpoint.kind, bounds)
-    permits[name] = Permit(grant, until)
+    bare = replace(grant.request, members=_NOTHING)  # a prompt is not kept longer than its call
+    permits[name] = Permit(replace(grant, request=bare), until)
 
 
 def _is_usual(request: ParsedRequest) -> bool:

@@ -76,3 +76,11 @@ def test_a_key_that_is_let_in_is_looked_at_again_when_it_expires() -> None:
     assert admitted(principal.key, snapshot, NOW + 9) is principal
     with pytest.raises(CredentialError, match="expired"):
         admitted(principal.key, snapshot, NOW + 10)
+
+
+def test_no_prompt_outlives_its_call() -> None:
+    snapshot, principal = world()
+    long = replace(REQUEST, members=Members(b'{"input": "%b"}' % (b"x" * 1_000)))
+    assert granted(CHAT, principal, long, snapshot, NOW, UNBOUND, {}).request is long
+    [permit] = snapshot.permits.values()
+    assert permit.grant.request.members.body == b"{}"
