@@ -1,5 +1,6 @@
 """A batch's input, read line by line as if each were a call of its own: who may make it, what it costs at most, what is sent."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from gateway.routing.bounds import Bounds
 from gateway.snapshot import DeploymentPolicy, Snapshot
 from gateway.stages.authorise import authorise
 from gateway.stages.limit import demand_of
+from gateway.stages.route import ruled
 from gateway.stages.step_down import check_cap
 from gateway.stages.translate import output_cap
 from gateway.types import Grant, ParsedRequest, Principal
@@ -42,6 +44,7 @@ class Bill(msgspec.Struct):
     input_tokens: int = 0
     output_tokens: int = 0
     nano_usd: int = 0
+    longest: int = 0  # tokens of a line's prompt at most, which a rule of the route may go by
 
 
 class Checked(msgspec.Struct, frozen=True):
@@ -56,12 +59,20 @@ class Checked(msgspec.Struct, frozen=True):
 _line = msgspec.json.Decoder(Line)
 
 
-def checked(data: bytes, principal: Principal, snapshot: Snapshot, now: float, bounds: Bounds, wish: Wish) -> Checked:
+def checked(
+    data: bytes,
+    principal: Principal,
+    snapshot: Snapshot,
+    now: float,
+    bounds: Bounds,
+    wish: Wish,
+    metadata: Mapping[str, str] = {},
+) -> Checked:
     """Check every line, and write it as the provider gets it. Takes a while: call it off the event loop.
 
     Raises RequestError that names the line, and what `authorise` raises.
     """
-    reader, out = _Reader(principal, snapshot, now, bounds, wish), list[bytes]()
+    reader, out = _Reader(principal, snapshot, now, bounds, wish, metadata), list[bytes]()
     for number, line in enumerate(data.split(b"\n"), 1):
         if not line.strip():
             continue
@@ -85,8 +96,17 @@ def serves_batches(place: DeploymentPolicy) -> bool:
 class _Reader:
     """Takes one line after the other; the first decides for all on endpoint, model and place."""
 
-    def __init__(self, principal: Principal, snapshot: Snapshot, now: float, bounds: Bounds, wish: Wish) -> None:
+    def __init__(
+        self,
+        principal: Principal,
+        snapshot: Snapshot,
+        now: float,
+        bounds: Bounds,
+        wish: Wish,
+        metadata: Mapping[str, str],
+    ) -> None:
         self._principal, self._snapshot, self._now, self._bounds, self._wish = principal, snapshot, now, bounds, wish
+        self._metadata = metadata
         self.checked: tuple[Grant, DeploymentPolicy, Bill] | None = None
 
     def read(self, data: bytes) -> bytes:
@@ -103,6 +123,8 @@ class _Reader:
         if line.url != bill.url or request.model != bill.model:
             raise RequestError(f'all lines of a batch are for one model at one "url", here {bill.model} at {bill.url}.')
         grant = replace(grant, request=request)
+        if place not in ruled(grant, self._metadata):
+            raise RequestError("a rule of the model sends this line elsewhere than the first. Send it in another file.")
         check_cap(grant)
         cap, lane = output_cap(grant.model), registry.lane_of(endpoint, place)
         if lane is None:
@@ -112,12 +134,14 @@ class _Reader:
         bill.input_tokens += demand.input_tokens
         bill.output_tokens += demand.output_tokens
         bill.nano_usd += demand.nano_usd
+        bill.longest = max(bill.longest, request.prompt_bound)
         return Members(data).replaced({"body": lane.outbound(request, place, cap, {}).body})
 
     def _first(self, endpoint: Endpoint, request: ParsedRequest) -> tuple[Grant, DeploymentPolicy, Bill]:
         """Authorise the model, and choose the place: who may not call it may not have it called in a batch."""
         grant = authorise(endpoint, self._principal, request, self._snapshot, self._now, self._bounds)
-        place = next((one for one in grant.places if serves_batches(one) and keeps(self._wish, one.options)), None)
+        found = ruled(grant, self._metadata)
+        place = next((one for one in found if serves_batches(one) and keeps(self._wish, one.options)), None)
         if place is None:
             raise RequestError(f"no provider of the model {request.model} takes batches here. Make single calls.")
         grant = replace(grant, places=[place])

@@ -12,7 +12,7 @@ from gateway.errors import GatewayError, KeepingError, NotKeptError, RequestErro
 from gateway.ids import new_id
 from gateway.kept.records import Kept, Pending, Wish, keeps, may_touch, owner_of
 from gateway.quotas.interface import Demand, Remaining
-from gateway.routing.said import bounds_of
+from gateway.routing.said import bounds_of, metadata_in, metadata_of
 from gateway.runtime import Runtime
 from gateway.snapshot import DeploymentPolicy, Snapshot
 from gateway.stages.ask import ask, operation_of, path_of, place_of, read, request_to
@@ -24,6 +24,7 @@ from gateway.stages.files import FACTS
 from gateway.stages.keep import KEPT_S, not_found
 from gateway.stages.limit import plan_of, refusal, take
 from gateway.stages.record import finish
+from gateway.stages.route import ruled
 from gateway.stages.whose import own, paged, respond
 from gateway.types import Call, Grant, ParsedRequest, Principal, Reserved
 
@@ -108,18 +109,19 @@ def _granted(
     """Authorise the model as it stands now, at the very place that the file was written for."""
     place = place_of(file, snapshot)
     wish = Wish(True, True, policy=runtime.kept.policy, provider_id=place.provider_id)
-    request = ParsedRequest(members, bill.model, False, 1, None, True, bill.input_tokens, False, kept=wish)
+    request = ParsedRequest(members, bill.model, False, 1, None, True, bill.longest, False, kept=wish)
     bounds = bounds_of(call.headers, principal.key.data_floor)
     grant = authorise(URLS[bill.url], principal, request, snapshot, runtime.clock.now(), bounds)
-    place = next((one for one in grant.places if one.id == file.deployment_id and keeps(wish, one.options)), place)
-    if place.id != file.deployment_id or grant.price_of(place).id != bill.price_id:
+    found = ruled(grant, {**metadata_in(members), **metadata_of(call.headers)})
+    same = next((one for one in found if one.id == file.deployment_id and keeps(wish, one.options)), None)
+    if same is None or grant.price_of(same).id != bill.price_id:
         raise RequestError(
             "Since this file was uploaded the model's price or the place that serves it has changed. Upload it again.",
             code="input_outdated",
             status=409,
             param="input_file_id",
         )
-    return grant, place
+    return grant, same
 
 
 async def _keep(
@@ -160,10 +162,14 @@ async def _named(
 ) -> dict[str, Any]:
     """Put our ids in place of the provider's. Files that it made are the caller's from now on."""
     made = [name for name in MADE if isinstance(told.get(name), str)]
-    known = dict(await runtime.kept.names(kept.provider_id, [told[name] for name in made])) if made else {}
+    known: dict[str, str | None] = {}
+    known |= await runtime.kept.names(kept.provider_id, [told[name] for name in made]) if made else {}
     for name in made:
         if told[name] not in known:
-            known[told[name]] = await _adopted(call, kept, name, told[name], place, runtime)
+            try:
+                known[told[name]] = await _adopted(call, kept, name, told[name], place, runtime)
+            except NotKeptError:  # it was deleted, or has expired
+                known[told[name]] = None
     return {**told, "id": kept.id, "input_file_id": kept.facts["file"], **{name: known[told[name]] for name in made}}
 
 

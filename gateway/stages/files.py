@@ -17,7 +17,7 @@ from gateway.errors import GatewayError, NotKeptError, PolicyError, RequestError
 from gateway.headers import NO_STORE, call_headers
 from gateway.ids import new_id
 from gateway.kept.records import Kept, Wish, keeps, owner_of
-from gateway.routing.said import bounds_of
+from gateway.routing.said import bounds_of, metadata_of
 from gateway.runtime import Runtime
 from gateway.snapshot import UNSET, DeploymentPolicy, ModelPolicy, Snapshot
 from gateway.stages.ask import ask, operation_of, path_of, place_of, read, request_to, send
@@ -134,7 +134,14 @@ async def _batch(
     [part], bounds = form.files("file"), bounds_of(call.headers, principal.key.data_floor)
     wish = Wish(True, policy=runtime.kept.policy)
     found = await asyncio.to_thread(
-        checked, bytes(form.data(part)), principal, snapshot, runtime.clock.now(), bounds, wish
+        checked,
+        bytes(form.data(part)),
+        principal,
+        snapshot,
+        runtime.clock.now(),
+        bounds,
+        wish,
+        metadata_of(call.headers),
     )
     facts = {"batch": msgspec.to_builtins(found.bill)}
     return found.place, found.grant.model, facts, form.replaced({"file": found.data})

@@ -41,7 +41,7 @@ def candidates(call: Call, grant: Grant, runtime: Runtime) -> Places:
         return found
     now = runtime.clock.monotonic()
     if route.rules:
-        found = _ruled(call, grant)
+        found = ruled(grant, call.metadata)
     session = session_of(call.headers)
     canary = route.canary
     tried = canary is not None and _is_canarys_turn(grant, canary, session, runtime)
@@ -61,9 +61,9 @@ def candidates(call: Call, grant: Grant, runtime: Runtime) -> Places:
     return left
 
 
-def _ruled(call: Call, grant: Grant) -> Places:
+def ruled(grant: Grant, metadata: Mapping[str, str]) -> Places:
     """Return the places that the first rule that holds leaves; all where none does. Raises UnavailableError."""
-    facts = Facts(grant.principal.team.id, call.metadata, grant.bounds.data_class, grant.request.prompt_bound)
+    facts = Facts(grant.principal.team.id, metadata, grant.bounds.data_class, grant.request.prompt_bound)
     rule = rule_for(grant.model.route.rules, facts)
     if rule is None:
         return grant.places

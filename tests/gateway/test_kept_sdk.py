@@ -215,3 +215,16 @@ def test_a_batch_is_reserved_by_its_lines_and_belongs_to_who_made_it(
     refused = gateway.client.post("/v1/batches", json=create | {"input_file_id": big.id})
     assert (refused.status_code, refused.json()["error"]["code"]) == (402, "budget_exhausted")
     assert len(gateway.journal.opened) == 1
+
+
+def test_a_batch_whose_output_was_deleted_is_told_without_it(
+    client: openai.OpenAI, gateway: LiveGateway, upstream: FakeUpstream
+) -> None:
+    body = {"model": "native", "messages": [{"role": "user", "content": "Hi"}]}
+    line = {"custom_id": "1", "method": "POST", "url": "/v1/chat/completions", "body": body}
+    given = client.files.create(file=("in.jsonl", json.dumps(line).encode()), purpose="batch")
+    made = client.batches.create(input_file_id=given.id, endpoint="/v1/chat/completions", completion_window="24h")
+    client.batches.retrieve(made.id)
+    client.files.delete(str(client.batches.retrieve(made.id).output_file_id))
+    again = client.batches.retrieve(made.id)
+    assert (again.status, again.output_file_id) == ("completed", None)

@@ -1,6 +1,7 @@
 """A batch's lines: each is checked, bounded and written as a call of its own would be; what they used is added up."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from gateway.errors import GatewayError, ModelNotFoundError, PolicyError, RequestError
 from gateway.kept.records import Wish
 from gateway.routing.bounds import UNBOUND
+from gateway.routing.policy import Condition, RoutePolicy, Rule
 from gateway.stages.batch_input import Checked, checked
 from gateway.stages.batch_use import Tally, completed_of
 from gateway.stages.meter import cost
@@ -91,3 +93,16 @@ def test_what_lines_used_is_added_up_at_the_price_of_batches() -> None:
         tally.add(one)
     assert (tally.answered, tally.untold) == (4, 2)
     assert [completed_of(one) for one in ({}, {"request_counts": {"completed": 4}})] == [0, 4]
+
+
+def test_rules_of_the_route_hold_for_batches_too() -> None:
+    near, far = replace(PLACE, id="dep_eu", region="eu"), replace(PLACE, region="us")
+    wanted = Rule("people's data", Condition(metadata=(("topic", "people"),)), regions=frozenset({"eu"}))
+    model = make.model("native", far, near, route=RoutePolicy(rules=(wanted,)))
+    snapshot, principal = make.snapshot([model], []), Principal(make.key_entry(), make.team([model]))
+
+    def place_of(metadata: dict[str, str]) -> str:
+        wish = Wish(True, policy="usual")
+        return checked(line().encode(), principal, snapshot, 1.0, UNBOUND, wish, metadata).place.id
+
+    assert (place_of({}), place_of({"topic": "people"})) == (far.id, near.id)
