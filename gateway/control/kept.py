@@ -37,7 +37,7 @@ class DatabaseKept:
         """See `KeptStore.find`."""
         now = self._now()
         found = {id_: kept for id_ in ids if (kept := self._remembered.get(id_, now)) is not None}
-        missing = [id_ for id_ in ids if id_ not in found]
+        missing = [id_ for id_ in ids if id_ not in found and _may_be(id_)]
         if missing:
             for kept in await self._asked(rows.found, missing, now):
                 found[kept.id] = kept
@@ -46,7 +46,7 @@ class DatabaseKept:
 
     async def find_items(self, ids: Collection[str]) -> Mapping[str, Sequence[Kept]]:
         """See `KeptStore.find_items`."""
-        return await self._asked(rows.makers, list(ids), self._now())
+        return await self._asked(rows.makers, [id_ for id_ in ids if _may_be(id_)], self._now())
 
     async def names(self, provider_id: str, upstream_ids: Collection[str]) -> Mapping[str, str]:
         """See `KeptStore.names`."""
@@ -120,6 +120,11 @@ class DatabaseKept:
                 return await self._database.run(function, *args)
         except (DatabaseError, TimeoutError) as error:
             raise _away() from error
+
+
+def _may_be(id_: str) -> bool:
+    """Say whether anything can be kept under an id. PostgreSQL takes no NUL in texts, and fails instead of finding nothing."""
+    return "\0" not in id_
 
 
 def _away() -> StoreUnavailable:

@@ -30,6 +30,7 @@ OUTSIDE = {
     "prompt": "a stored prompt may hold tools that are billed apart and not seen here. Send its text as instructions.",
     "context_management": "the provider bills what it summarises apart, which is not metered. Leave it out.",
 }
+MOST_NAMED = 2_000  # ids in one call: each is looked up
 LONGEST_ID = 200  # characters; nothing that is longer was ever kept
 NEW = "the gateway does not know what it costs. Leave it out."
 _NOTHING = frozenset({None, b"null", b"false"})
@@ -131,6 +132,12 @@ def prompt_bound(members: Members) -> tuple[int, bool, _Named]:
         for content in (item.content, item.output):
             added, seen = _content_bound(content, named)
             tokens, visible = tokens + added, visible and seen
+    if len(named.items) + len(named.thoughts) + len(named.files) > MOST_NAMED:
+        raise RequestError(
+            f'The parameter "input" names more than {MOST_NAMED:,} things that are kept elsewhere. Send them themselves, or '
+            "go on by previous_response_id.",
+            param="input",
+        )
     return tokens, visible, named
 
 

@@ -1,5 +1,6 @@
 """The register in the database: whose is what, and what was done in the background is settled once, whatever dies between."""
 
+import asyncio
 import time
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from billing.models import Balance, DirtyHour, Quota, UsageEvent
 from gateway.control import kept_rows as rows
 from gateway.control.drain import Drain
+from gateway.control.kept import DatabaseKept
 from gateway.control.models import KeptObject, PendingUse
 from gateway.control.recovery import recover
 from gateway.journal.reader import JournalReader, recoverable
@@ -107,3 +109,8 @@ def test_what_was_noted_is_found_again_until_it_is_deleted_or_expires() -> None:
     assert rows.found(["resp_1"], now) == [] and rows.makers(["msg_1"], now) == {}
     assert not rows.sweep(now + 90_000)
     assert set(KeptObject.objects.values_list("pk", flat=True)) == {"resp_1"}  # it is still to be settled
+
+
+def test_what_no_id_can_be_is_not_asked_for() -> None:
+    store = DatabaseKept(None, time.time, "usual")  # type: ignore[arg-type]  # PostgreSQL would fail, and be away to all
+    assert asyncio.run(store.find(["resp_\0"])) == {}

@@ -283,3 +283,9 @@ def test_the_prompt_is_what_is_said() -> None:
     found = prompt(parsed(parse, BODY | {"input": items, "instructions": "Be brief.", "tools": [FUNCTION]}))
     assert found.texts == ("Be brief.", "Hello", "42", json.dumps(FUNCTION)) and found.complete
     assert not prompt(parsed(parse, BODY | {"input": said({"type": "input_image", "image_url": PNG})})).complete
+
+
+def test_what_is_looked_up_for_one_call_is_bounded() -> None:
+    named = [{"type": "item_reference", "id": f"rs_{number}"} for number in range(2_001)]
+    with pytest.raises(RequestError, match="2,000"):
+        parsed(parse, {"model": "m", "input": named})
