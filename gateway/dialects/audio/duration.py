@@ -11,11 +11,15 @@ LEAST_BITRATE = 6_000  # bits a second: the lowest of Opus, and nothing lower is
 # What a codec takes at most, in bits a second: a container that says it plays for less time than that is not believed.
 # Opus: RFC 6716; MPEG audio: ISO/IEC 11172-3. What is lossless says itself how many bits it takes before it is packed.
 MOST_BITRATE = 1_536_000
+MP3_BITRATE = 448_000  # of layer I; what people send is layer III, of 320,000 at most
 FILM_BITRATE = 16_000_000  # of containers that may hold pictures beside the sound
 TAG_BYTES = 2 << 20  # a picture of the cover and the like: not sound
 HEAD_BYTES = 64 << 10  # what stands beside the samples of a WAV
 MOST_SECONDS = 1 << 20  # no upload plays for days
 MOST_READS = 20_000  # a file made for it has its reader search for seconds; an honest one needs fewer
+
+
+_PACKED = {"_MP4": FILM_BITRATE, "_MPEG": MP3_BITRATE, "_ID3": MP3_BITRATE}  # by the reader that knows the container
 
 
 class _Sparing(io.BytesIO):
@@ -49,7 +53,7 @@ def played_s(data: bytes | bytearray | memoryview) -> float | None:
     if unpacked and type(tag).__name__ in ("_Wave", "_Aiff"):  # its bytes are its samples, whatever its head says
         whole = size * 8 / unpacked
         return said if whole - HEAD_BYTES * 8 / unpacked <= said <= whole else whole
-    least = (size - TAG_BYTES) * 8 / (unpacked or (FILM_BITRATE if type(tag).__name__ == "_MP4" else MOST_BITRATE))
+    least = (size - TAG_BYTES) * 8 / (unpacked or _PACKED.get(type(tag).__name__, MOST_BITRATE))
     return said if said and least <= said < MOST_SECONDS else None
 
 

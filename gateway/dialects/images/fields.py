@@ -39,7 +39,7 @@ class Fields:
         """Return a whole number from `least` to `most`, None where there is none."""
         given = self._value(name)
         if isinstance(given, str) and given.isascii() and given.isdecimal() and isinstance(self._members, Form):
-            given = int(given[:9])
+            given = int(given) if len(given) < 10 else -1
         if given is None:
             return None
         if isinstance(given, bool) or not isinstance(given, int) or not least <= given <= most:

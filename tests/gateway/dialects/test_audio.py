@@ -67,6 +67,9 @@ def test_a_recording_is_measured_by_its_bytes_and_not_by_what_its_head_claims() 
     assert (seconds_of(short), seconds_of(endless)) == (4, 4)
     unknown = b"a tape of nobody's" * 500
     assert seconds_of(unknown) == longest_s(len(unknown)) == len(unknown) * 8 // 6_000 + 1
+    quiet = b"\xff\xfb\x14\x00" + bytes(100)  # a frame of 32,000 bits a second, which is 26 ms
+    claim = b"Xing" + (3).to_bytes(4) + (4_000).to_bytes(4) + (20 << 20).to_bytes(4)  # 104 s
+    assert seconds_of(quiet[:36] + claim + quiet[52:] + quiet * 200_000) == longest_s(200_001 * 104)
     assert played_s(b"ID3\x03\0\0\0\0\0\0" + b"\0" * 5_000_000) is None  # searched no longer than it is worth
 
 

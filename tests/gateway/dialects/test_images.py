@@ -90,6 +90,11 @@ def test_a_form_is_read_like_json_and_sent_with_another_model() -> None:
     assert request.unit_bounds["input_image_tokens"] == 2 * 2 * 16_384  # for each of two images
     sent = ImageLane("/images/edits").outbound(request, make.deployment("https://h/v1", upstream_model="up"), 0, {})
     assert (sent.path, sent.headers) == ("/images/edits", {"content-type": "multipart/form-data; boundary=x"})
+    padded = parse.read(
+        FORM.replace(b"\r\n2\r\n", b"\r\n0000000010\r\n"), {b"content-type": b"multipart/form-data; boundary=x"}
+    )
+    with pytest.raises(RequestError, match='"n"'):  # a reader at a provider would take it for ten
+        parse.parse_edit(padded)
     again = Form(sent.body, b"multipart/form-data; boundary=x")
     assert again.value("model") == "up"
     assert [bytes(again.data(part)) for part in again.files("image[]")] == [b"\x89PNG\x00", b"\xff\xfe"]
