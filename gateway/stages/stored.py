@@ -89,6 +89,12 @@ async def _delete(call: Call, principal: Principal, snapshot: Snapshot, runtime:
                     code="still_running",
                     status=409,
                 )
+            if await runtime.kept.pending(kept.id) is not None:  # deleted now, it would cost the most for ever
+                raise RequestError(
+                    f"What {kept.id} used is still being noted. Delete it in a few seconds.",
+                    code="still_running",
+                    status=409,
+                )
         deleted = await ask(call, kept, place, "DELETE", path_of(place, operation_of(kept)), runtime)
         await read(call, deleted, place, runtime)
     except NotKeptError:

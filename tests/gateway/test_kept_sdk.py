@@ -228,3 +228,22 @@ def test_a_batch_whose_output_was_deleted_is_told_without_it(
     client.files.delete(str(client.batches.retrieve(made.id).output_file_id))
     again = client.batches.retrieve(made.id)
     assert (again.status, again.output_file_id) == ("completed", None)
+
+
+def test_what_is_not_settled_yet_is_not_deleted(
+    client: openai.OpenAI, store: MemoryKept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger learns of an attempt a moment later; who deletes what tells its use would be charged the most."""
+    made = client.responses.create(model="native", input="Hi", background=True)
+
+    async def too_early(*_: Any) -> bool:
+        return False
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "settle", too_early)
+        while client.responses.retrieve(made.id).status != "completed":
+            pass
+        with pytest.raises(openai.ConflictError):
+            client.responses.delete(made.id)
+    client.responses.delete(made.id)
+    assert [id_ for id_, usage, _ in store.settled if usage is not None] == [made.id]
