@@ -53,7 +53,13 @@ class BackgroundWork:
         return self
 
     def __exit__(self, *reason: object) -> None:
+        """Let tasks end within their time. One that waits for a database which says nothing is left behind."""
+        ending = threading.Thread(target=self._end, name="background-work-ends", daemon=True)
+        ending.start()
+        ending.join(ENDS_WITHIN_S)
+
+    def _end(self) -> None:
         """Beat first, so that nothing new is sent; then the worker."""
         self._beat.stop()
         self._worker.stop()
-        self._thread.join(ENDS_WITHIN_S)
+        self._thread.join()

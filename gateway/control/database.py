@@ -1,15 +1,23 @@
 """The one thread on which the gateway's control work talks to the database."""
 
 import asyncio
+import logging
+import os
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from functools import partial
 from typing import ParamSpec, TypeVar
 
 from django.db import connection
 
+log = logging.getLogger(__name__)
+
+CLOSES_WITHIN_S = 2.0
+
 P = ParamSpec("P")
 T = TypeVar("T")
+
+_closing: list[Future[None]] = []  # of threads that were told to end
 
 
 class DatabaseThread(Executor):
@@ -26,8 +34,19 @@ class DatabaseThread(Executor):
         return await asyncio.wrap_future(self.submit(fn, *args, **kwargs))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        self._pool.submit(_close)
+        _closing.append(self._pool.submit(_close))
         self._pool.shutdown(wait=wait, cancel_futures=cancel_futures)
+
+
+def end_where_stuck() -> None:
+    """End this process here if a thread waits for a database that says nothing: Python would wait for that thread for ever.
+
+    To be called when all else is over.
+    """
+    if wait(_closing, timeout=CLOSES_WITHIN_S).not_done:
+        log.error("the database says nothing: this process ends without it")
+        logging.shutdown()
+        os._exit(0)
 
 
 def _guarded(work: Callable[[], T]) -> T:

@@ -109,4 +109,4 @@ class TableJournals:
     async def end(self) -> None:
         """See `Journals`."""
         await self._own.aclose()
-        self._database.shutdown()
+        self._database.shutdown(wait=False)

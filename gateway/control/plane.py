@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 
 RECOVER_FIRST_S = 2.0  # how long a start waits for what dead gateways left: it may hold money that is needed
 STREAMS_END_WITHIN_S = 20.0
+LEAVE_WITHIN_S = 5.0  # for the last usage to be drained; what is not stays in the journal
 STALE_AFTER_S = 5.0  # then health says so
 
 
@@ -119,19 +120,22 @@ class ControlPlane:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.observing.leave()
+        try:
+            async with asyncio.timeout(LEAVE_WITHIN_S):
+                await self._leave()
+        except (DatabaseError, TimeoutError):
+            log.error("the database is away: the rest of the journal is drained at the next start, or by a neighbour")
+        for database in (
+            self._probe_database, self._kept_database, self._drain_database, self._feed_database, self._database,
+        ):  # fmt: skip
+            database.shutdown(wait=False)
+
+    async def _leave(self) -> None:
         await self.money.aclose()
         await self.runtime.rates.aclose()
         await self.board.aclose()
         await self.journals.end()
-        try:
-            await self._drain_database.run(recover, self.journals.dead)
-        except DatabaseError:
-            log.error("the database is away: the rest of the journal is drained at the next start")
-        self._probe_database.shutdown(wait=False)
-        self._kept_database.shutdown()
-        self._drain_database.shutdown()
-        self._feed_database.shutdown()
-        self._database.shutdown()
+        await self._drain_database.run(recover, self.journals.dead)
 
     def state(self) -> dict[str, Any]:
         """Say how this gateway is, for `/healthz` and `/readyz`."""

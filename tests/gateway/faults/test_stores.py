@@ -22,6 +22,7 @@ from tests.upstream import FakeUpstream
 
 pytestmark = [pytest.mark.fleet, pytest.mark.server]
 RECOVERS_WITHIN_S = 5.0
+ENDS_WITHIN_S = 25.0  # service managers wait for half a minute and more
 ANSWERS_WITHIN_S = 10.0  # whatever is away, nobody waits for ever
 
 
@@ -169,6 +170,17 @@ def test_redis_away(world: World, stores: Stores, how: str) -> None:
     before = len(world.left.served)
     traffic = outage(world, "redis", getattr(stores, how), 5)
     assert traffic.statuses() == {200}, "rates go on with a share"
+    nothing_lost(world, world.left, before)
+
+
+def test_told_to_stop_while_postgres_says_nothing(world: World, stores: Stores) -> None:
+    before = len(world.left.served)
+    with stores.frozen("postgres"):
+        assert [world.status() for _ in range(3)] == [200] * 3
+        began = time.monotonic()
+        world.server.stop()
+        assert time.monotonic() - began < ENDS_WITHIN_S
+    world.server.start()
     nothing_lost(world, world.left, before)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from gateway.control.database import end_where_stuck
 from gateway.front.server import Server, config, listen, raise_descriptor_limit
 from gateway.front.supervisor import Supervisor, follow
 from portal.home.management.commands.serve import leave
@@ -51,3 +52,4 @@ class Command(BaseCommand):
             server.run(sockets=[listener])
         if not server.started:
             raise CommandError("The gateway did not start; the reason stands above.")
+        end_where_stuck()

@@ -17,6 +17,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from billing import partitions
+from gateway.control.database import end_where_stuck
 from gateway.front.server import Server, config, listen, raise_descriptor_limit
 from portal.embedded import BackgroundWork, DemoEngine
 
@@ -45,6 +46,7 @@ class Command(BaseCommand):
             with suppress(KeyboardInterrupt, SystemExit):
                 self._serve(listener)
         self.stdout.write("Stopped. Nothing is lost: start again with the same command.")
+        end_where_stuck()
 
     def _serve(self, listener: socket.socket) -> None:
         server = _Announcing(config("portal.asgi:application"), self._announce)
