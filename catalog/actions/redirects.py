@@ -8,8 +8,12 @@ from django.db import transaction
 from catalog.actions.routes import route_of, set_route
 from catalog.models import Model, Route
 from catalog.routes import RouteBody, written
+from gateway.endpoints import ENDPOINTS
 from portal.people.actions.rules import demand
 from portal.people.audit import Actor
+
+# What a model must be able to do so that a route takes calls of it: "chat", "image", …; not "tools" and the like.
+SERVED = frozenset(endpoint.capability for endpoint in ENDPOINTS if endpoint.capability)
 
 
 def set_redirect(*, actor: Actor, model: Model, redirect: dict[str, Any] | None) -> RouteBody:
@@ -29,8 +33,18 @@ def set_redirect(*, actor: Actor, model: Model, redirect: dict[str, Any] | None)
         return set_route(actor=actor, model=model, body=body, recorded_as="model:set_redirect")
 
 
+def may_succeed(model: Model, other: Model) -> bool:
+    """Say whether `other` can answer any call of `model`: both serve at least one route."""
+    return not SERVED.isdisjoint(set(model.capabilities) & set(other.capabilities))
+
+
 def _check(model: Model, slug: str) -> None:
     target = Model.objects.filter(slug=slug).first()
+    if target is not None and not may_succeed(model, target):
+        serves = ", ".join(one for one in target.capabilities if one in SERVED) or "no calls"
+        raise ValidationError(
+            {"redirect.to": [f"This model serves {serves}: it could answer no call of {model.slug}. Choose another."]}
+        )
     if target is not None and target.stage == Model.Stage.RETIRED:
         raise ValidationError({"redirect.to": ["This model is retired itself. Choose one that stays."]})
     onward = Route.objects.filter(model__slug=slug).first()

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 
+from catalog.actions.redirects import may_succeed
 from catalog.models import Model
 from catalog.routes import MOST_STEPS, RedirectBody
 
@@ -18,10 +19,11 @@ class RedirectForm(forms.Form):
 
     def __init__(self, data: Any, *, model: Model, redirect: RedirectBody | None) -> None:
         super().__init__(data, initial={"to": redirect.to if redirect else ""})
-        others = Model.objects.listed().exclude(pk=model.pk).order_by("slug").values_list("slug", "display_name")
-        choices = [("", "Choose a model"), *((slug, f"{words} ({slug})") for slug, words in others)]
+        others = Model.objects.listed().exclude(pk=model.pk).order_by("slug")
+        able = ((one.slug, f"{one.display_name} ({one.slug})") for one in others if may_succeed(model, one))
+        choices = [("", "Choose a model"), *able]
         if redirect is not None and redirect.to not in dict(choices):
-            choices.append((redirect.to, f"{redirect.to} (retired)"))
+            choices.append((redirect.to, f"{redirect.to} (cannot take them)"))
         chosen: Any = self.fields["to"]
         chosen.choices = choices
 

@@ -12,6 +12,7 @@ from billing.redirected import redirected
 from catalog.actions.access import add_team_model
 from catalog.actions.redirects import set_redirect
 from catalog.actions.routes import route_of, set_route
+from catalog.forms.redirects import RedirectForm
 from catalog.models import Model
 from gateway.control.compile import compile_all
 from gateway.control.dry_run import dry_run
@@ -71,6 +72,14 @@ def test_nobody_is_sent_to_a_model_whose_own_calls_go_on(old: Model) -> None:
     set_redirect(actor=SYSTEM, model=old, redirect=WHOLE)
     with pytest.raises(ValidationError, match="redirected themselves"):
         set_redirect(actor=SYSTEM, model=ServedModelFactory(), redirect=WHOLE | {"to": "old"})
+
+
+def test_nobody_is_sent_to_a_model_that_serves_other_routes(old: Model) -> None:
+    ServedModelFactory(slug="painter", capabilities=["image", "tools"])
+    with pytest.raises(ValidationError, match="serves image: it could answer no call of old"):
+        set_redirect(actor=SYSTEM, model=old, redirect=WHOLE | {"to": "painter"})
+    offered = dict(RedirectForm(None, model=old, redirect=None).fields["to"].choices)  # type: ignore[attr-defined]
+    assert set(offered) == {"", "new"}
 
 
 def test_the_page_sets_shows_and_ends_it(old: Model) -> None:
