@@ -189,7 +189,7 @@ def resolve(method: str, path: str, headers: Mapping[bytes, bytes], query: bytes
 
     Some paths mean different things to different clients: Google's and Anthropic's read models in their own shape, and
     Google's get a stream as one JSON array unless they ask for events (`alt=sse`).
-    Raises RouteError: 405 when only the method is wrong, else 404 that names what is served.
+    Raises RouteError: 405 when only the method is wrong, else 404 that names what is served in the dialect of the path.
     """
     endpoint, target = _BY_PATH.get(path), ""
     if endpoint is None:
@@ -204,7 +204,7 @@ def resolve(method: str, path: str, headers: Mapping[bytes, bytes], query: bytes
     elif (endpoint is MODELS or endpoint is MODEL) and b"anthropic-version" in headers:
         endpoint = ANTHROPIC_MODELS if endpoint is MODELS else ANTHROPIC_MODEL
     if endpoint is None:
-        raise RouteError(_unknown(method, path))
+        raise RouteError(_unknown(method, path, headers))
     if method not in allowed(endpoint):
         raise RouteError(
             f"{_shown(method)} is not a method of {endpoint.path}. Use {' or '.join(_worth_naming(endpoint))}.",
@@ -235,8 +235,9 @@ def _worth_naming(endpoint: Endpoint) -> list[str]:
     return [method for method in allowed(endpoint) if method not in ("HEAD", "OPTIONS")]
 
 
-def _unknown(method: str, path: str) -> str:
-    served = ", ".join(f"{endpoint.method} {endpoint.path}" for endpoint in ENDPOINTS)
+def _unknown(method: str, path: str, headers: Mapping[bytes, bytes]) -> str:
+    dialect = dialect_of(path, headers)
+    served = ", ".join(f"{one.method} {one.path}" for one in ENDPOINTS if one.dialect == dialect)
     if path.startswith("/v1/v1"):
         return (
             f"There is no {_shown(path)}: the base URL of your client ends in /v1 once too often. Served are: {served}."

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.endpoints import ENDPOINTS, KNOWN, handles
+from gateway.endpoints import ENDPOINTS, KNOWN, dialect_of, handles
 from gateway.runtime import Limits
 from tests.gateway.conftest import StartGateway
 from tests.gateway.live import HELLO, LiveGateway, until
@@ -220,7 +220,9 @@ def test_paths_that_are_not_served_say_what_is(gateway: LiveGateway, path: str) 
     until(lambda: [line.code for line in gateway.observed.lines] == ["endpoint_not_supported"])
     message = json.dumps(answer.json())
     for endpoint in ENDPOINTS:
-        assert f"{endpoint.method} {endpoint.path}" in message
+        named = f"{endpoint.method} {endpoint.path}" in message
+        assert named or endpoint.dialect != dialect_of(path, {})
+    assert ("/v1/batches" in message) == (dialect_of(path, {}) == "openai")
 
 
 def test_the_error_has_the_shape_of_the_dialect(gateway: LiveGateway) -> None:
