@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
@@ -137,7 +138,7 @@ class Runtime:
     kept: KeptStore = field(default_factory=Nowhere)  # what providers keep, and whose it is
     closing: bool = False
     held_bytes: int = 0  # of bodies, as the front counts them
-    sessions: int = 0  # over WebSocket, open now
+    sessions: Counter[str] = field(default_factory=Counter)  # over WebSocket, open now, by key
     in_flight: dict[asyncio.Task[Any], Call] = field(default_factory=dict)
     credentials: Credentials = field(init=False)
     _chores: set[asyncio.Task[Any]] = field(default_factory=set)

@@ -37,7 +37,7 @@ class Gauges:
         plane = self._plane
         runtime, snapshot = plane.runtime, plane.runtime.snapshot
         values.set(table.IN_FLIGHT, len(runtime.in_flight))
-        values.set(table.SESSIONS, runtime.sessions)
+        values.set(table.SESSIONS, runtime.sessions.total())
         values.set(table.KEYS, len(runtime.key_ring))
         values.set(table.POLICY_VERSION, snapshot.version if snapshot else 0)
         values.set(table.POLICY_AGE, runtime.clock.monotonic() - runtime.fresh_at)

@@ -1,6 +1,7 @@
 """From an authenticated request for a WebSocket to a session: the model, a place of it, and both handshakes."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 
 from msgspec.structs import replace
@@ -28,6 +29,7 @@ from gateway.stages.stand_in import granted
 from gateway.types import Call, Grant, Principal
 
 MOST_OUTPUT = 4_096  # tokens: the longest cap that the API takes; openai 3.54.0, `realtime_session_create_request.py`
+KEYS_SHARE = 4  # one key holds at most this part of a process's sessions
 _OFFER = (b"sec-websocket-key", b"sec-websocket-version", b"sec-websocket-protocol")
 
 
@@ -35,12 +37,7 @@ async def hold_session(call: Call, principal: Principal, snapshot: Snapshot, run
     """Open a session and hold it to its end. Raises GatewayError while the client can still be answered in HTTP."""
     if not call.client.offers_websocket:
         raise realtime.no_websocket()
-    if runtime.sessions >= runtime.limits.max_sessions:
-        raise UnavailableError(
-            f"The gateway already holds {runtime.limits.max_sessions} sessions, the most it takes. Try again shortly.",
-            code="overloaded",
-            retry_after_s=5,
-        )
+    _check_room(principal.key.key_id, runtime)
     request, bounds, now = (
         realtime.parse(call.target),
         bounds_of(call.headers, principal.key.data_floor),
@@ -51,7 +48,7 @@ async def hold_session(call: Call, principal: Principal, snapshot: Snapshot, run
     server, answer = _accepted(call.headers, runtime.limits.max_event_bytes)
     grant = call.grant = granted(REALTIME, principal, request, snapshot, now, bounds, call.headers)
     seat, changed = await take_place(grant, runtime), asyncio.Event()
-    runtime.sessions += 1
+    runtime.sessions[principal.key.key_id] += 1
     try:
         place, provider = await _provider(call, grant, changed, runtime)
         try:
@@ -66,8 +63,20 @@ async def hold_session(call: Call, principal: Principal, snapshot: Snapshot, run
             raise
         await session.run()
     finally:
-        runtime.sessions -= 1
+        runtime.sessions -= Counter({principal.key.key_id: 1})  # a key with none is forgotten
         runtime.later(leave_place(seat, runtime))
+
+
+def _check_room(key_id: str, runtime: Runtime) -> None:
+    """Raise UnavailableError where there is no room for another session of a key: none may take the place of all others."""
+    most = runtime.limits.max_sessions
+    if runtime.sessions.total() >= most or runtime.sessions[key_id] >= max(1, most // KEYS_SHARE):
+        raise UnavailableError(
+            f"This gateway process holds as many sessions as it takes ({most} in all, {max(1, most // KEYS_SHARE)} of one "
+            "key). Close one, or try again shortly.",
+            code="overloaded",
+            retry_after_s=5,
+        )
 
 
 async def _provider(

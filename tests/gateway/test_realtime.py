@@ -164,7 +164,7 @@ def test_a_turn_in_text_and_a_turn_in_sound(
     assert (line.endpoint, line.status, line.attempts, line.output_tokens) == ("realtime", 200, 2, 28)
     assert line.cost_nano_usd == text.cost_nano_usd + sound.cost_nano_usd
     assert gateway.runtime.held_bytes == 0
-    assert gateway.runtime.sessions == 0
+    assert not gateway.runtime.sessions
 
 
 def test_responses_that_begin_by_themselves_and_what_was_heard(
@@ -301,6 +301,20 @@ def test_browsers_bounds_and_rules(start: Start, fake: FakeRealtime, open_sessio
     assert gateway.secret not in str(fake.heads) + str(gateway.observed.lines)
     assert [one.cost_nano_usd for one in gateway.journal.closed] == [0]
     until(lambda: gateway.runtime.held_bytes == 0)
+
+
+def test_one_key_does_not_take_all_sessions(
+    start: Start, fake: FakeRealtime, open_session: Callable[..., Client]
+) -> None:
+    gateway = start()
+    gateway.runtime.limits = replace(gateway.runtime.limits, max_sessions=4)
+    first = open_session(gateway)
+    with pytest.raises(InvalidStatus) as refused:
+        open_session(gateway)
+    assert refused.value.response.status_code == 503
+    first.socket.close()
+    until(lambda: not gateway.runtime.sessions)
+    open_session(gateway).hear("session.created")
 
 
 def test_a_process_that_stops_says_goodbye(
