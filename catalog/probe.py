@@ -4,6 +4,7 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass
+from typing import Literal
 from urllib.parse import urlsplit
 
 import httpx
@@ -13,21 +14,33 @@ from django.conf import settings
 from catalog.actions.credentials import CredentialMissing, read_credential
 from catalog.addresses import is_private
 from catalog.models import Provider
-from catalog.trial import question_for
+from catalog.trial import question_for, way_of
 from gateway.addresses import is_public
 from gateway.credentials.secrets import UnusableError
+from gateway.credentials.ways import GRANTS
 
 TIMEOUT = httpx.Timeout(5.0, connect=3.0)
 MOST_BYTES = 4_000_000
+Proof = Literal["unsent", "accepted", "public", "unknown"]  # what was learned of the credential
+PROOFS: dict[Proof, str] = {  # said once the list came, with how many models are on it
+    "unsent": "It works: it offers {}.",
+    "accepted": "It works: the credential is accepted, and it offers {}.",
+    "public": "It answers, and offers {}. The list of models is public there, so the credential is not proven; the first call will show.",
+    "unknown": "It answers, and offers {}. Whether it looked at the credential could not be found out; the first call will show.",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a try found, in a sentence for people. `latency_ms` is None where nothing answered."""
+    """What a try found, in a sentence for people. `latency_ms` is None where nothing answered.
+
+    `proven`: False where it works, and may still refuse the credential when it is called.
+    """
 
     works: bool
     words: str
     latency_ms: int | None = None
+    proven: bool = True
 
     @property
     def sentence(self) -> str:
@@ -75,31 +88,57 @@ def _ask(provider: Provider, address: str, secret: str, client: httpx.Client) ->
         return Finding(True, words, round((time.perf_counter() - began) * 1000))
     began = time.perf_counter()
     with client.stream("GET", question.url, headers=question.headers) as answer:
-        works, words = _judge(answer, question.list)
-    return Finding(works, words, round((time.perf_counter() - began) * 1000))
+        count, words = _judge(answer, question.list)
+    latency_ms = round((time.perf_counter() - began) * 1000)
+    if count is None:
+        return Finding(False, words, latency_ms)
+    proof = _proof(provider, address, secret, client)
+    words = PROOFS[proof].format(f"{count} model{'' if count == 1 else 's'}")
+    return Finding(True, words, latency_ms, proven=proof in {"unsent", "accepted"})
 
 
-def _judge(answer: httpx.Response, name: str) -> tuple[bool, str]:
+def _proof(provider: Provider, address: str, secret: str, client: httpx.Client) -> Proof:
+    """Ask once more without the credential: what is answered to anybody proves nothing of it."""
+    way = way_of(provider)
+    if not secret or way == "none":
+        return "unsent"
+    if way in GRANTS:  # an access token was given for it
+        return "accepted"
+    bare = question_for(provider, address, "", client)
+    if bare is None:
+        return "unknown"
+    try:
+        with client.stream("GET", bare.url, headers=bare.headers) as answer:
+            status = answer.status_code
+    except httpx.HTTPError:
+        return "unknown"
+    if status == 200:
+        return "public"
+    return "unknown" if status == 429 or status >= 500 else "accepted"
+
+
+def _judge(answer: httpx.Response, name: str) -> tuple[int | None, str]:
+    """Return how many models it lists; None, and why, where there is no such list."""
     status = answer.status_code
     if status in {401, 403}:
-        return False, f"It answers, and refuses the credential ({status})."
+        return None, f"It answers, and refuses the credential ({status})."
     if status == 404:
         return (
-            False,
+            None,
             "It answers, and has no list of models here (404). Is the address right, up to and with the version?",
         )
     if answer.is_redirect:
-        return False, f"It sends callers elsewhere ({status}). Enter the address it leads to."
+        return None, f"It sends callers elsewhere ({status}). Enter the address it leads to."
     if status == 429:
-        return False, "It answers, and says that it was called too often (429). Try again later."
+        return None, "It answers, and says that it was called too often (429). Try again later."
     if status == 400:
-        return False, "It answers, and does not take the credential or the question (400)."
+        return None, "It answers, and does not take the credential or the question (400)."
     if status != 200:
-        return False, f"It answers with status {status}."
+        return None, f"It answers with status {status}."
     count = _count(answer, name)
     if count is None:
-        return False, "It answers, but not with a list of models. Is the address right, up to and with the version?"
-    return True, f"It works: the credential is accepted, and it offers {count} model{'' if count == 1 else 's'}."
+        return None, "It answers, but not with a list of models. Is the address right, up to and with the version?"
+    return count, ""
 
 
 def _count(answer: httpx.Response, name: str) -> int | None:

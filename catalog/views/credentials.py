@@ -41,7 +41,8 @@ def credential_exchange(request: HttpRequest, provider_id: str) -> HttpResponse:
             finding = try_provider(provider, secret_of(**wanted))
             if finding.works or "anyway" in request.POST:
                 set_credential(actor=actor_of(request), provider=provider, **wanted)
-                messages.success(request, f"{finding.sentence} Calls use the new credential within a second.")
+                tell = messages.success if finding.works and finding.proven else messages.warning
+                tell(request, f"{finding.sentence} Calls use the new credential within a second.")
                 return redirect("catalog-provider-edit", provider.pk)
         except CredentialMissing as missing:
             form.add_error("reference", f"Not found here: {missing}.")

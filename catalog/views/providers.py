@@ -87,7 +87,8 @@ def provider_edit(request: HttpRequest, provider_id: str) -> HttpResponse:
 def provider_try(request: HttpRequest, provider_id: str) -> HttpResponse:
     provider = get_object_or_404(Provider, pk=provider_id)
     finding = try_provider(provider)
-    (messages.success if finding.works else messages.error)(request, f"{provider.name}: {finding.sentence}")
+    tell = messages.error if not finding.works else messages.success if finding.proven else messages.warning
+    tell(request, f"{provider.name}: {finding.sentence}")
     return redirect("catalog-provider-edit", provider.pk)
 
 

@@ -16,16 +16,21 @@ from tests.factories.people import SYSTEM
 
 pytestmark = pytest.mark.django_db
 SECRET = "sk-live-Zq7mT4vX9pLw2"
+CREDENTIALS = {"authorization", "x-api-key", "api-key", "x-goog-api-key"}
 
 
 class Engine(ThreadingHTTPServer):
-    """Answers GET /v1/models as it is told, and remembers what it was sent."""
+    """Answers GET /v1/models as it is told, and remembers what it was sent; refuses who sends no credential at all.
+
+    With `public` it looks at no credential.
+    """
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.status, self.body, self.headers, self.seen = 200, b'{"data": [{"id": "a"}, {"id": "b"}]}', {}, []  # type: ignore[var-annotated]
 
         self.heads: list[dict[str, str]] = []
+        self.public = False
 
     @property
     def address(self) -> str:
@@ -35,6 +40,9 @@ class Engine(ThreadingHTTPServer):
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         engine: Any = self.server
+        if not (engine.public or CREDENTIALS & {name.lower() for name in self.headers}):
+            self.send_error(401)
+            return
         engine.seen.append((self.path, self.headers.get("authorization")))
         engine.heads.append({name.lower(): value for name, value in self.headers.items()})
         self.send_response(engine.status)
@@ -69,8 +77,18 @@ def provider(engine: Engine) -> Provider:
 def test_it_works(engine: Engine, provider: Provider) -> None:
     finding = try_provider(provider)
     assert finding.works
-    assert "offers 2 models" in finding.words
+    assert finding.proven
+    assert "the credential is accepted, and it offers 2 models" in finding.words
     assert engine.seen == [("/v1/models", f"Bearer {SECRET}")]
+
+
+def test_a_list_that_anybody_gets_proves_no_credential(engine: Engine, provider: Provider) -> None:
+    engine.public = True
+    finding = try_provider(provider)
+    assert (finding.works, finding.proven) == (True, False)
+    assert "accepted" not in finding.words
+    assert "offers 2 models. The list of models is public there" in finding.words
+    assert [credential for _, credential in engine.seen] == [f"Bearer {SECRET}", None]
 
 
 @pytest.mark.parametrize(
