@@ -3,7 +3,7 @@
 from typing import Any, cast
 
 from django import forms
-from django.db.models import BigIntegerField, F, JSONField, OuterRef, QuerySet, Subquery, TextField
+from django.db.models import BigIntegerField, BooleanField, F, JSONField, OuterRef, QuerySet, Subquery, TextField
 from django.db.models.functions import Cast
 from django.utils import timezone
 
@@ -24,7 +24,7 @@ CAPABILITY_WORDS = {
     "image": "Makes images",
     "speech": "Speaks",
     "transcription": "Transcribes",
-    "moderation": "Moderation",
+    "moderation": "Moderates",
     "rerank": "Reranks",
     "realtime": "Realtime",
 }
@@ -80,12 +80,14 @@ class ModelFilter(forms.Form):
 
 
 def priced(rows: Any) -> Any:
-    """Annotate models with the price in force: `input`, `output` and `units` (None: not priced)."""
+    """Annotate models with the price in force: `input`, `output`, `each_call`, `units` and `free` (None: not priced)."""
     now = Price.objects.filter(model=OuterRef("pk")).in_force(timezone.now())
     return rows.annotate(
         input=Subquery(now.values("input")[:1], output_field=BigIntegerField()),
         output=Subquery(now.values("output")[:1], output_field=BigIntegerField()),
+        each_call=Subquery(now.values("request")[:1], output_field=BigIntegerField()),
         units=Subquery(now.values("units")[:1], output_field=JSONField()),
+        free=Subquery(now.values("free")[:1], output_field=BooleanField()),
     )
 
 

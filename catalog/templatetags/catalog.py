@@ -1,12 +1,17 @@
 """Filters that write abilities and rates of models for people."""
 
+from typing import Any
+
 from django import template
 
 from catalog.forms.filters import CAPABILITY_WORDS
+from catalog.models import Model
 from catalog.rates import unit_lines
 from gateway.money import format_usd
+from portal.home.components.numbers import compact
 
 register = template.Library()
+READERS = {"chat", "completions", "embeddings", "realtime"}  # what a model must do for its window to say anything
 
 
 @register.filter
@@ -25,6 +30,21 @@ def abilities(names: list[str]) -> str:
 def unit_rates(rates: dict[str, int]) -> str:
     """The rates of what is billed in other than text tokens, as one text: `$0.04 per image`."""
     return ", ".join(f"{line.amount} {line.unit}" for line in unit_lines(rates))
+
+
+@register.filter
+def beside_tokens(model: Any) -> str:
+    """What a model of `priced` costs where it asks nothing for tokens: `Free`, `$0.04 per image`; else ""."""
+    if model.input is None or model.input or model.output:
+        return ""
+    calls = [f"{rate(model.each_call)} per call"] if model.each_call else []
+    return "Free" if model.free else ", ".join([*filter(None, [unit_rates(model.units)]), *calls])
+
+
+@register.filter
+def window(model: Model) -> str:
+    """The context of a model, `128k`; "" for one that speaks, draws or judges."""
+    return compact(model.context_tokens) if READERS.intersection(model.capabilities) else ""
 
 
 @register.filter

@@ -12,7 +12,7 @@ from catalog.actions.prices import set_price
 from catalog.forms.posting import posted, show_refusal
 from catalog.forms.prices import PriceForm
 from catalog.models import Deployment, Model, Price
-from catalog.rates import others_of
+from catalog.rates import by_units_alone, groups_of
 from portal.people.access import requires
 from portal.people.audit import actor_of
 
@@ -28,9 +28,9 @@ def price_list(request: HttpRequest, model_id: str) -> HttpResponse:
     prices = Price.objects.filter(model=model)
     in_force = {at: price.pk for at in ("", *places) if (price := prices.in_force(now, at).first())}
     named = [(one, places.get(one.deployment_id, "a former deployment") if one.deployment_id else "") for one in page]
-    rows = [(one, where, others_of(one)) for one, where in named]
+    rows = [(one, where, by_units_alone(one), groups_of(one)) for one, where in named]
     context = {"model": model, "page": page, "rows": rows, "in_force": in_force, "now": now}
-    context["any_others"] = any(others for _, _, others in rows)
+    context["any_others"] = any(groups for *_, groups in rows)
     return render(request, "catalog/price_list.html", context | {"current": set(in_force.values())})
 
 

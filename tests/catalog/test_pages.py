@@ -155,6 +155,21 @@ def test_up_to_four_models_beside_each_other(client: Client) -> None:
     assert "Choose two or more" in page(client, reverse("catalog-model-compare"), model=["nope", models[0].slug])
 
 
+def test_what_asks_nothing_for_tokens_says_what_it_costs_instead() -> None:
+    client = signed_in(person_as(Role.PLATFORM_ADMIN))
+    free = ServedModelFactory(capabilities=["moderation"], price=None)
+    drawn = ServedModelFactory(capabilities=["image"], price=None)
+    PriceFactory(model=free, free=True, input=0, cached_input=None, output=0)
+    PriceFactory(model=drawn, units={"images": 40_000_000 * 1_000_000}, input=0, cached_input=None, output=0)
+    for url in (LIST, reverse("catalog-admin-model-list")):
+        text = page(client, url)
+        assert "Free" in text and "$0.04 per image" in text and "$0.00" not in text and "128k" not in text
+    for model, words in ((free, "Free"), (drawn, "$0.04 per image")):
+        text = page(client, reverse("catalog-price-list", args=[model.pk]))
+        assert words in text and "$0.00" not in text and "Show" not in text
+        assert "128k" not in page(client, reverse("catalog-model-detail", args=[model.slug]))
+
+
 def test_strangers_are_sent_to_sign_in() -> None:
     for url in (LIST, "/catalog/models/x", "/catalog/compare"):
         assert Client().get(url)["Location"].startswith("/accounts/login/")
