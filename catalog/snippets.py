@@ -8,7 +8,18 @@ from django.conf import settings
 from django.template.loader import render_to_string
 
 from catalog.models import Model
-from gateway.endpoints import CHAT, EMBEDDINGS, ENDPOINTS, IMAGES, MODERATIONS, RERANK, SPEECH, TRANSCRIPTIONS
+from gateway.endpoints import (
+    CHAT,
+    COMPLETIONS,
+    EMBEDDINGS,
+    ENDPOINTS,
+    IMAGES,
+    MODERATIONS,
+    REALTIME,
+    RERANK,
+    SPEECH,
+    TRANSCRIPTIONS,
+)
 
 PLACEHOLDER = "YOUR_ATRIUM_KEY"
 KINDS = (  # what a model can do, the route by which that is called, and how its snippets are named; the first counts
@@ -19,6 +30,8 @@ KINDS = (  # what a model can do, the route by which that is called, and how its
     ("moderation", MODERATIONS.path, "moderation"),
     ("speech", SPEECH.path, "speech"),
     ("transcription", TRANSCRIPTIONS.path, "transcription"),
+    ("realtime", REALTIME.path, "realtime"),
+    ("completions", COMPLETIONS.path, "completions"),
 )
 OF_OPENAI = (CHAT.path, EMBEDDINGS.path, IMAGES.path, MODERATIONS.path, SPEECH.path, TRANSCRIPTIONS.path)
 CLAUDE_NAMES = ("claude", "anthropic")  # with which a name has to begin for Claude Code to list it
@@ -45,7 +58,8 @@ class Snippet(TypedDict):
 
 TOOLS = (
     Tool("curl", "curl", routes=(*OF_OPENAI, RERANK.path)),
-    Tool("python", "Python", "Install it with: pip install openai", OF_OPENAI),
+    Tool("python", "Python", "Install it with: pip install openai", (*OF_OPENAI, COMPLETIONS.path)),
+    Tool("python", "Python", 'Install it with: pip install "openai[realtime]"', (REALTIME.path,)),
     Tool("javascript", "JavaScript", "Install it with: npm install openai", OF_OPENAI),
     Tool("cohere", "Cohere SDK", "Install it with: pip install cohere", (RERANK.path,)),
     Tool("environment", "Environment", "Most tools that speak OpenAI's API read these two variables.", OF_OPENAI, one_file=True),
