@@ -1,6 +1,6 @@
 """The page of a model's route, with a dry run: where would this call go?"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -16,7 +16,7 @@ from catalog.actions.deployments import set_deployments
 from catalog.actions.routes import route_of, set_route
 from catalog.forms.posting import posted
 from catalog.forms.routes import DryRunForm, RouteForms
-from catalog.models import Model
+from catalog.models import Deployment, Model
 from catalog.routes import written
 from portal.people.access import requires
 from portal.people.audit import actor_of
@@ -40,8 +40,25 @@ def route_edit(request: HttpRequest, model_id: str) -> HttpResponse:
         except ValidationError as refused:
             by_path = refused.message_dict if hasattr(refused, "error_dict") else {"": refused.messages}
             forms.refuse(by_path)
-    context = {"model": model, "forms": forms, "usual": not written(route)}
+    breakers = _breakers(places)
+    rows = [(place, row, breakers.get(place.pk)) for place, row in forms.places_and_rows]
+    context = {"model": model, "forms": forms, "places": rows, "usual": not written(route)}
     return render(request, "catalog/route_edit.html", context, status=422 if forms.is_wrong() else 200)
+
+
+def _breakers(places: Sequence[Deployment]) -> dict[str, Any]:
+    """Return what keeps each place from calls, by id: the breaker of its provider's credential, or else its own.
+
+    Places of which nobody can say now how they stand are left out.
+    """
+    standing_of = import_string(settings.CATALOG_STANDING)
+    standing = {provider: standing_of(provider) for provider in {place.provider for place in places}}
+    found = {place.pk: standing[place.provider] for place in places}
+    return {
+        pk: one.places.get(pk) if one.credential.state == "closed" else one.credential
+        for pk, one in found.items()
+        if one
+    }
 
 
 @requires("catalog.manage")

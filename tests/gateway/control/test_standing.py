@@ -68,8 +68,11 @@ def fail(runtime: Any, row: Deployment, error: UpstreamError = FAILED, times: in
 def test_the_page_tells_what_is_out_and_lets_it_be_tried(deployment: Deployment, gateway: Any) -> None:
     client, provider = signed_in(person_as(Role.PLATFORM_ADMIN)), deployment.provider
     url = reverse("catalog-provider-edit", args=[provider.pk])
+    routing = reverse("catalog-route-edit", args=[deployment.model.pk])
     assert "Taking calls" in page(client, url)
+    assert "Left alone" not in page(client, routing)
     fail(gateway, deployment)
+    assert "too many of its calls failed since" in page(client, routing)
     text = page(client, url)
     assert "Left alone" in text
     assert "too many of its calls failed since" in text
@@ -80,6 +83,9 @@ def test_the_page_tells_what_is_out_and_lets_it_be_tried(deployment: Deployment,
     found = standing_of(provider)
     assert found is not None
     assert (found.places[deployment.pk].state, found.places[deployment.pk].tried_by) == ("half-open", "gw_1")
+    for text in (page(client, url), page(client, routing)):
+        assert "a gateway process lets one call through" in text
+        assert "gw_1" not in text
     with pytest.raises(PermissionDenied):
         try_again(actor=acting(person_as(Role.AUDITOR)), provider=provider)
 
@@ -96,6 +102,7 @@ def test_a_refused_credential_keeps_when_it_was_first_refused(deployment: Deploy
     assert (found.credential.why, found.credential.times) == ("it refuses the credential", 2)
     client = signed_in(person_as(Role.PLATFORM_ADMIN))
     assert "Its credential" in page(client, reverse("catalog-provider-edit", args=[deployment.provider.pk]))
+    assert "it refuses the credential" in page(client, reverse("catalog-route-edit", args=[deployment.model.pk]))
 
 
 def test_over_redis_every_process_counts(deployment: Deployment, gateway: Any, fresh_redis: str, settings: Any) -> None:
