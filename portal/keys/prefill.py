@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.http import QueryDict
 
 from billing.models import Quota
+from catalog.access import usable_by
 from catalog.models import Model
 from portal.keys.asking import bounds
 from portal.keys.models import Key, KeyRequest
@@ -38,6 +39,14 @@ def read_prefill(query: QueryDict, viewer: Viewer) -> Prefill:
         teams = [team for team in teams if bounds(quota, viewer, team)]
         quota = quota if teams else None
     return Prefill(kind, model, key, quota, teams or teams_of(viewer), named["request_id"][:40])
+
+
+def models_open_already(viewer: Viewer, prefill: Prefill) -> set[str]:
+    """Return the ids of models for which no request is needed, whichever of the teams, and with the key, if one is named."""
+    found = [set(usable_by(viewer, team).values_list("pk", flat=True)) for team in prefill.teams]
+    if prefill.key is not None and not prefill.key.all_models:
+        found.append(set(prefill.key.named_models.values_list("pk", flat=True)))
+    return set.intersection(*found) if found else set()
 
 
 def open_limits(viewer: Viewer, prefill: Prefill) -> list[tuple[Quota, str]]:

@@ -15,7 +15,7 @@ from portal.keys.actions.requests import ask, edit, granted_words, wish, withdra
 from portal.keys.forms.refused import show_refusal
 from portal.keys.forms.request import AskForm, EditForm, present_values
 from portal.keys.models import KeyRequest
-from portal.keys.prefill import open_limits, read_prefill
+from portal.keys.prefill import models_open_already, open_limits, read_prefill
 from portal.keys.refusal import Refused
 from portal.keys.rules import in_words, window_words
 from portal.people.access import Viewer, current_viewer, requires
@@ -47,7 +47,9 @@ def new(request: HttpRequest) -> HttpResponse:
         "team": prefill.teams[0].pk if prefill.teams else "",
         "model": prefill.model.slug if prefill.model else "",
     }
-    models = list(Model.objects.listed().filter(pk__in=connections().values("model_id")))
+    open_already = models_open_already(viewer, prefill)
+    served = Model.objects.listed().filter(pk__in=connections().values("model_id"))
+    models = [model for model in served if model == prefill.model or model.pk not in open_already]
     form = AskForm(
         request.POST or None,
         kind=prefill.kind,

@@ -18,7 +18,7 @@ from portal.people.models import AuditEvent, Change, GlobalRole, Membership, Tea
 from tests.factories.billing import QuotaFactory
 from tests.factories.catalog import ServedModelFactory
 from tests.factories.keys import asked_for_model, in_days, member_of, minted, team_with
-from tests.factories.people import SYSTEM, acting, person_as
+from tests.factories.people import SYSTEM, MembershipFactory, TeamFactory, acting, person_as
 from tests.portal.keys.pages import signed_in, text
 
 pytestmark = pytest.mark.django_db
@@ -97,6 +97,20 @@ def test_from_the_link_of_a_refusal_to_a_model_that_works(team: Team, member: Us
     page = text(signed_in(member).get(reverse("keys-request-detail", args=[asked.pk])))
     assert "For five days." in page
     assert "Approved" in text(signed_in(member).get(reverse("home")))
+
+
+def test_only_models_that_need_a_request_are_offered(team: Team, member: User, wanted: Model) -> None:
+    key, _ = minted(member, team, models=[Model.objects.get(slug="chat-small")])
+
+    def offered(query: str = "") -> set[str]:
+        page = signed_in(member).get(f"/requests/new?kind=model{query}")
+        return {slug for slug, _ in page.context["form"].fields["model"].choices if slug}
+
+    assert offered() == offered(f"&key={key.pk}") == {"chat-large"}
+    key.named_models.set([wanted])
+    assert offered(f"&key={key.pk}") == {"chat-large", "chat-small"}
+    MembershipFactory(team=TeamFactory(), user=member)  # which has no model
+    assert offered() == {"chat-large", "chat-small"}
 
 
 def test_a_key_that_names_its_models_gets_the_grant_itself(team: Team, member: User, lead: User, wanted: Model) -> None:
