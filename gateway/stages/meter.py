@@ -103,7 +103,7 @@ async def _counted(call: Call, grant: Grant, attempt: Attempt, runtime: Runtime)
 async def _prompt(call: Call, grant: Grant, attempt: Attempt, encoding: str, runtime: Runtime) -> int:
     """Count a prompt. Of what cannot be seen its bound is charged: else who hangs up in time would have it for nothing.
 
-    Where the provider failed nobody took that advantage, and what can be seen is charged.
+    Where the provider failed, or asks nothing, nobody took that advantage, and what can be seen is charged.
     """
     request, most = grant.request, attempt.reserved.demand.input_tokens
     failed = _provider_failed(call, attempt)
@@ -115,7 +115,9 @@ async def _prompt(call: Call, grant: Grant, attempt: Attempt, encoding: str, run
         given = prompt.overhead + size // CHARACTERS_A_TOKEN
     else:
         given = await runtime.tokens.count_prompt(prompt, encoding)
-    hidden = 0 if prompt.complete or failed else max(0, request.prompt_bound - prompt.bound)
+    nothing_to_gain = attempt.price.free and not service_of(call).has_output  # as with moderation
+    seen = prompt.complete or failed or nothing_to_gain
+    hidden = 0 if seen else max(0, request.prompt_bound - prompt.bound)
     return min(given + hidden, most) if hidden else given
 
 

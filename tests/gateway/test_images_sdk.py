@@ -114,6 +114,12 @@ def test_moderation_needs_no_model_where_there_is_one(gateway: LiveGateway, upst
     assert upstream.received[0].json() == {"input": "good day", "model": "up"}
     [closed] = gateway.journal.closed
     assert (closed.input_tokens, closed.cost_nano_usd) == (2, 0)
+    seen = [
+        {"type": "text", "text": "good day"},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+    ]
+    assert gateway.client.post("/v1/moderations", json={"model": "judge", "input": seen}).status_code == 200
+    assert [one.input_tokens for one in gateway.journal.closed] == [2, 2]  # nothing is made up for the image
     other = make.model(
         "judge-2", *gateway.models[-1].deployments, capabilities=frozenset({"moderation"}), prices=(FREE,)
     )
