@@ -1,9 +1,9 @@
-"""How far a redirect has come: what was called of both models in the last day."""
+"""What was asked of a model and answered by another one: how far a redirect has come, and by which keys."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
 from billing.models import UsageEvent
@@ -24,6 +24,27 @@ class Redirected:
         """The share of the calls for the old model that the new one took; None where there were none."""
         asked = self.stayed + self.moved
         return 100 * self.moved / asked if asked else None
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What one key asked of a model and another one answered at once. `cost` is nano-USD."""
+
+    key_id: str
+    team_id: str
+    requests: int
+    cost: int
+
+
+def answered_elsewhere(model_id: str, span: timedelta) -> list[Elsewhere]:
+    """Return which keys named a model lately and were answered by another one, without a call of the model itself.
+
+    What a fallback answered after the model had failed is left out: those are calls of the model already. One query.
+    """
+    now = timezone.now()
+    rows = UsageEvent.objects.between(now - span, now).filter(asked_model_id=model_id, attempt=1)
+    sums = rows.values("key_id", "team_id").annotate(requests=Count("attempt"), cost=Sum("cost_nano_usd")).order_by()
+    return [Elsewhere(**row) for row in sums]
 
 
 def redirected(model_id: str, successor_id: str) -> Redirected:

@@ -67,6 +67,7 @@ class UsageEvent(models.Model):
             models.Index(fields=["model_id", "at"], name="usage_model"),
             models.Index(fields=["request_id"], name="usage_request"),
             models.Index(fields=["at"], condition=models.Q(status__gte=400), name="usage_errors"),
+            models.Index(fields=["asked_model_id", "at"], condition=~models.Q(asked_model_id=""), name="usage_asked"),
         ]
 
     def __str__(self) -> str:

@@ -15,6 +15,7 @@ from portal.keys.retirement import impact_of, tell_owners
 from portal.people.models import AuditEvent, Team, User
 from portal.people.permissions import Role
 from tests.catalog.test_pages import page, signed_in
+from tests.factories.billing import UsageEventFactory
 from tests.factories.catalog import ServedModelFactory
 from tests.factories.people import SYSTEM, MembershipFactory, TeamFactory, UserFactory, acting, person_as
 
@@ -65,6 +66,24 @@ def test_traffic_of_thirty_days_is_summed_and_owners_are_told_once() -> None:
     assert AuditEvent.objects.filter(event="command:model:tell_owners").exists()
     with pytest.raises(PermissionDenied):
         tell_owners(actor=acting(person_as(Role.LEAD)), model=model)
+
+
+def test_whoever_asked_for_it_and_was_sent_elsewhere_would_miss_it_too() -> None:
+    model, team = ServedModelFactory(), TeamFactory(name="Search")
+    add_team_model(actor=SYSTEM, team=team, model=model)
+    key = a_key(team, UserFactory(), "sent on")
+    for attempt in (1, 2):  # the second: a fallback after the model itself had failed
+        UsageEventFactory(
+            model_id="mdl_new", asked_model_id=model.pk, key_id=key.pk, team_id=team.pk, at=timezone.now(),
+            attempt=attempt, cost_nano_usd=10**9,
+        )  # fmt: skip
+    impact = impact_of(model)
+    assert (impact.requests, impact.elsewhere, impact.cost, impact.teams) == (1, 1, 10**9, ("Search",))
+    assert [(one.key.name, one.requests) for one in impact.callers] == [("sent on", 1)]
+    client = signed_in(person_as(Role.PLATFORM_ADMIN))
+    for name in ("catalog-admin-model-retire", "catalog-admin-model-impact"):
+        assert "another model answered 1" in page(client, reverse(name, args=[model.pk]))
+    assert tell_owners(actor=SYSTEM, model=model) == 1
 
 
 def test_the_pages_say_so() -> None:
