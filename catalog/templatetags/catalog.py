@@ -8,7 +8,6 @@ from catalog.forms.filters import CAPABILITY_WORDS
 from catalog.models import Model
 from catalog.rates import unit_lines
 from gateway.money import format_usd
-from portal.home.components.numbers import compact
 
 register = template.Library()
 READERS = {"chat", "completions", "embeddings", "realtime"}  # what a model must do for its window to say anything
@@ -42,9 +41,9 @@ def beside_tokens(model: Any) -> str:
 
 
 @register.filter
-def window(model: Model) -> str:
-    """The context of a model, `128k`; "" for one that speaks, draws or judges."""
-    return compact(model.context_tokens) if READERS.intersection(model.capabilities) else ""
+def has_window(model: Model) -> bool:
+    """Whether the context of a model says anything to people, as it does not where it speaks, draws or judges."""
+    return bool(READERS.intersection(model.capabilities))
 
 
 @register.filter
