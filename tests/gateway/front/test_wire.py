@@ -146,13 +146,13 @@ def test_who_expects_100_continue_is_refused_without_a_body(gateway: LiveGateway
 
 
 def test_strangers_and_giants_are_refused_before_their_body_comes(gateway: LiveGateway) -> None:
-    start = head(gateway, "POST", "/v1/chat/completions", f"content-length: {21 << 20}")
+    start = head(gateway, "POST", "/v1/chat/completions", f"content-length: {27 << 20}")
     for request, status in ((start, 413), (start.replace(gateway.secret.encode(), b"nothing"), 401)):
         with Wire(gateway) as wire:
             answer = wire.send(request).answer()
             assert (answer.status, answer.closes) == (status, True)
     with Wire(gateway) as wire:  # who sends it all the same can still read the answer
-        assert wire.send(start + b" " * (21 << 20)).answer().status == 413
+        assert wire.send(start + b" " * (27 << 20)).answer().status == 413
         assert wire.closed()
 
 
