@@ -173,6 +173,7 @@ def test_redis_away(world: World, stores: Stores, how: str) -> None:
     nothing_lost(world, world.left, before)
 
 
+@pytest.mark.soak
 def test_told_to_stop_while_postgres_says_nothing(world: World, stores: Stores) -> None:
     before = len(world.left.served)
     with stores.frozen("postgres"):
